@@ -1,0 +1,153 @@
+"""A screen: what is asked of the candidates, read from TOML, frozen and validated."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from matscreen.data import data_path
+from matscreen.errors import ConfigError, InputError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Constraints(_Section):
+    """Which candidates may be called feasible at all.
+
+    Attributes:
+        max_energy_above_hull: Largest energy above the hull, eV/atom; unknown values pass.
+    """
+
+    max_energy_above_hull: float = Field(default=0.1, ge=0.0)
+
+
+class Ranking(_Section):
+    """How the Monte-Carlo ranking is drawn.
+
+    Attributes:
+        samples: Draws of properties and model errors.
+        seed: Seed of every draw; the same seed gives the same bytes.
+        top_k: Number of candidates whose structures are exported.
+    """
+
+    samples: int = Field(default=2000, ge=100, le=100_000)
+    seed: int = Field(default=0, ge=0)
+    top_k: int = Field(default=30, ge=1)
+
+
+class Budget(_Section):
+    """How much may fail before a stage fails.
+
+    Attributes:
+        max_failed_fraction: Largest share of items that a stage may lose.
+    """
+
+    max_failed_fraction: float = Field(default=0.9, ge=0.0, le=1.0)
+
+
+class Screen(_Section):
+    """One screening question.
+
+    Attributes:
+        name: Short name, also the folder of its results.
+        title: One line for people.
+        description: What the screen is for.
+        application: The event whose energy is ranked: `synapse` one of N analog levels, `neuron`
+            one spike, `logic` one toggle.
+        sources: Where candidates come from: `bundle`, `prototypes`, `files:PATH`, `store`.
+        mechanisms: Switching mechanisms to consider.
+        descriptor_set: Descriptors that the surrogates see.
+        calculator: Calculator for new labels.
+        device: The device specification, nested; empty means the common specification.
+        constraints: Gates beside those of the mechanisms.
+        ranking: Monte-Carlo settings.
+        budget: Failure budget.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str = ""
+    description: str = ""
+    application: Literal["synapse", "neuron", "logic"]
+    sources: tuple[str, ...] = ("bundle",)
+    mechanisms: tuple[str, ...] = Field(default=("ferroelectric", "valence_change"), min_length=1)
+    descriptor_set: str = "standard"
+    calculator: str = "7net-0"
+    device: dict[str, Any] = Field(default_factory=dict)
+    constraints: Constraints = Constraints()
+    ranking: Ranking = Ranking()
+    budget: Budget = Budget()
+
+
+def shipped_screens() -> tuple[str, ...]:
+    """Return the names of the screens that come with matscreen."""
+    return tuple(sorted(path.stem for path in data_path("screens").glob("*.toml")))
+
+
+def load_screen(screen: str | Path) -> Screen:
+    """Read a screen by the name of a shipped one or by the path of a TOML file.
+
+    Raises:
+        InputError: There is no such screen or file, or it is not TOML.
+        ConfigError: A key is unknown, missing, or has a wrong value.
+    """
+    path = Path(screen).expanduser()
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise InputError(f"no screen file {path}")
+    elif str(screen) in shipped_screens():
+        path = data_path("screens", f"{screen}.toml")
+    else:
+        close = difflib.get_close_matches(str(screen), shipped_screens(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise InputError(
+            f"unknown screen {str(screen)!r}; shipped: {', '.join(shipped_screens())}, "
+            f"or give the path of a .toml file{hint}"
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    return parse_screen(content)
+
+
+def parse_screen(content: dict[str, Any]) -> Screen:
+    """Validate the content of a screen file.
+
+    Raises:
+        ConfigError: A key is unknown, missing, or has a wrong value; it names the first.
+    """
+    try:
+        return Screen.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            key, _explain(first["type"], first["msg"], first["loc"], first["input"])
+        ) from None
+
+
+def _explain(kind: str, message: str, location: tuple[int | str, ...], seen: object) -> str:
+    if kind == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+        return f"unknown key{hint}"
+    if kind == "missing":
+        return "this key is required"
+    return f"{message[0].lower()}{message[1:]}, got {seen!r}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Screen
+    for part in location:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return sorted(model.model_fields)

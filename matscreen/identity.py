@@ -1,0 +1,254 @@
+"""Which crystals are the same: symmetry, a continuous invariant, and assigned identifiers.
+
+"Equal within a tolerance" is not transitive, so an identifier is assigned, not hashed: a new
+crystal takes the id of the stored leader it equals, and becomes a leader when there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matscreen.errors import StructureError
+from matscreen.structures import Crystal, CrystalBatch, FloatArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEME = "distances-1"
+SYMPREC = 0.01
+SAME_STRUCTURE = 0.01
+SAME_MATERIAL = 0.02
+N_NEIGHBOURS = 60
+N_PAIR_NEIGHBOURS = 12
+_GRID = 1e-4
+# Rounding edges are moved off the "nice" decimals at which tabulated distances lie.
+_GRID_OFFSET = 0.3183
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Symmetry of a crystal at `SYMPREC` Å.
+
+    Attributes:
+        number: Space group number, 1 to 230.
+        polar: Some direction is invariant under every operation, so a polarization may exist.
+        centrosymmetric: The point group holds the inversion.
+        n_operations: Order of the point group.
+        n_orbits: Number of symmetry-distinct sites.
+        n_primitive: Number of sites in the primitive cell.
+    """
+
+    number: int
+    polar: bool
+    centrosymmetric: bool
+    n_operations: int
+    n_orbits: int
+    n_primitive: int
+
+
+def analyze_symmetry(crystal: Crystal, *, symprec: float = SYMPREC) -> Symmetry:
+    """Find the space group with moyo and what it allows.
+
+    A point group is polar when the mean of its rotation matrices is not zero: the mean projects
+    on the vectors that every operation leaves alone.
+
+    Raises:
+        StructureError: No symmetry could be determined.
+    """
+    import moyopy
+
+    cell = moyopy.Cell(
+        crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist()
+    )
+    try:
+        dataset = moyopy.MoyoDataset(cell, symprec=symprec)
+    except Exception as error:  # moyopy raises bare exceptions of its own
+        raise StructureError("no_symmetry", f"moyopy: {error}") from error
+    rotations = np.unique(np.array(dataset.operations.rotations), axis=0)
+    return Symmetry(
+        number=int(dataset.number),
+        polar=bool(np.abs(rotations.mean(axis=0)).max() > 1e-8),
+        centrosymmetric=bool((rotations == -np.eye(3, dtype=rotations.dtype)).all((1, 2)).any()),
+        n_operations=len(rotations),
+        n_orbits=len(set(dataset.orbits)),
+        n_primitive=len(dataset.prim_std_cell.numbers),
+    )
+
+
+def distance_invariant(crystal: Crystal) -> FloatArray:
+    """Compute the continuous invariant that decides identity.
+
+    For each element, the mean over its atoms of the sorted distances to the 60 nearest
+    neighbours; then, for each ordered pair of elements, the same with the 12 nearest neighbours
+    of the second element. It does not change with the cell, the origin, the order of sites or
+    the orientation, and changes continuously with the positions (after the pointwise distance
+    distributions of Widdowson and Kurlin 2022).
+
+    Returns:
+        Distances, (60 m + 12 m²,) for m elements, Å.
+    """
+    numbers = crystal.atomic_numbers
+    elements = np.unique(numbers)
+    coords = _snapped(crystal.frac_coords)
+    volume_per_atom = crystal.volume / crystal.nsites
+    # The rarest element sets how far one must look for 12 of its atoms.
+    rarest = min(np.count_nonzero(numbers == z) for z in elements) / crystal.nsites
+    wanted = max(N_NEIGHBOURS, N_PAIR_NEIGHBOURS / rarest)
+    radius = 1.12 * (0.75 / np.pi * wanted * volume_per_atom) ** (1 / 3) + 0.5
+    for _ in range(12):
+        found = _sorted_distances(crystal.lattice, coords, numbers, elements, radius)
+        if found is not None:
+            return found
+        radius *= 1.25
+    raise StructureError("no_invariant", f"fewer than {N_NEIGHBOURS} neighbours in {radius:.0f} Å")
+
+
+def _sorted_distances(
+    lattice: FloatArray,
+    coords: FloatArray,
+    numbers: np.ndarray,
+    elements: np.ndarray,
+    radius: float,
+) -> FloatArray | None:
+    from pymatgen.optimization.neighbors import find_points_in_spheres
+
+    positions = np.ascontiguousarray(coords @ lattice)
+    center, other, _, distance = find_points_in_spheres(
+        positions,
+        positions,
+        r=radius,
+        pbc=np.array([1, 1, 1], dtype=np.int64),
+        lattice=np.ascontiguousarray(lattice),
+        tol=1e-8,
+    )
+    keep = distance > 1e-6
+    center, other, distance = center[keep], other[keep], distance[keep]
+    order = np.lexsort((distance, center))
+    center, distance, species = center[order], distance[order], numbers[other[order]]
+
+    def nearest(mask: np.ndarray | slice, k: int) -> FloatArray | None:
+        owner, values = center[mask], distance[mask]
+        counts = np.bincount(owner, minlength=len(numbers))
+        if counts.min() < k:
+            return None
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return np.asarray(values[starts[:, None] + np.arange(k)])
+
+    parts: list[FloatArray] = []
+    everything = nearest(slice(None), N_NEIGHBOURS)
+    if everything is None:
+        return None
+    parts += [everything[numbers == z].mean(axis=0) for z in elements]
+    for second in elements:
+        of_pair = nearest(species == second, N_PAIR_NEIGHBOURS)
+        if of_pair is None:
+            return None
+        parts += [of_pair[numbers == z].mean(axis=0) for z in elements]
+    return np.concatenate(parts)
+
+
+def _snapped(coords: FloatArray) -> FloatArray:
+    """Move coordinates next to 1/3 and 2/3 onto them, as CIF readers do."""
+    result = coords - np.floor(coords)
+    for third in (1 / 3, 2 / 3):
+        result[np.abs(1 - result / third) < 1e-4] = third
+    return np.asarray(result)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the registry says of a crystal.
+
+    Attributes:
+        structure_id: Identifier of the leader it equals, or its own when it became one.
+        material_id: Identifier of the phase: formula, space group and scaled invariant.
+        spacegroup: Space group number.
+        is_new: It became a leader.
+    """
+
+    structure_id: str
+    material_id: str
+    spacegroup: int
+    is_new: bool
+
+
+@dataclass
+class Registry:
+    """Leaders of all known crystals, grouped by formula and space group.
+
+    Fill it from a `candidates` table with `Registry.from_candidates`, then `assign` each new
+    crystal in turn.
+    """
+
+    _leaders: dict[tuple[str, int], list[tuple[FloatArray, float, str, str]]] = field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def from_candidates(cls, candidates: pa.Table | None) -> Registry:
+        """Take every row of a `candidates` table that has a structure as a leader."""
+        registry = cls()
+        if candidates is None:
+            return registry
+        for crystal, row in _rows(candidates):
+            key = (crystal.formula, row["spacegroup"])
+            invariant = distance_invariant(crystal)
+            length = (crystal.volume / crystal.nsites) ** (1 / 3)
+            material_id = row["material_id"] or row["structure_id"]
+            registry._leaders.setdefault(key, []).append(
+                (invariant, length, row["structure_id"], material_id)
+            )
+        return registry
+
+    def assign(self, crystal: Crystal, *, spacegroup: int | None = None) -> Identity:
+        """Give a crystal its identifier; an equal crystal gets the same one.
+
+        Two crystals of one formula and space group are the same structure when no entry of
+        their invariants differs by more than 0.01 Å, and the same material when no entry
+        differs by more than 0.02 after division by the cube root of the volume per atom.
+
+        Raises:
+            StructureError: Its symmetry or invariant cannot be computed.
+        """
+        number = spacegroup if spacegroup is not None else analyze_symmetry(crystal).number
+        invariant = distance_invariant(crystal)
+        length = (crystal.volume / crystal.nsites) ** (1 / 3)
+        leaders = self._leaders.setdefault((crystal.formula, number), [])
+        # The nearest leader, not the first: a crystal between two belongs to the closer one.
+        differences = [float(np.abs(invariant - leader[0]).max()) for leader in leaders]
+        if differences and min(differences) < SAME_STRUCTURE:
+            _, _, structure_id, material_id = leaders[int(np.argmin(differences))]
+            return Identity(structure_id, material_id, number, is_new=False)
+        structure_id = _hash(crystal.formula, number, invariant)
+        scaled = [float(np.abs(invariant / length - x / scale).max()) for x, scale, _, _ in leaders]
+        if scaled and min(scaled) < SAME_MATERIAL:
+            material_id = leaders[int(np.argmin(scaled))][3]
+        else:
+            material_id = structure_id
+        leaders.append((invariant, length, structure_id, material_id))
+        return Identity(structure_id, material_id, number, is_new=True)
+
+
+def structure_id(crystal: Crystal) -> str:
+    """Return the identifier that a crystal gets when no leader is known."""
+    return Registry().assign(crystal).structure_id
+
+
+def _hash(formula: str, spacegroup: int, invariant: FloatArray) -> str:
+    cells = np.floor(invariant / _GRID + _GRID_OFFSET).astype("<i8")
+    digest = hashlib.sha256(f"{SCHEME}|{formula}|{spacegroup}|".encode() + cells.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _rows(candidates: pa.Table) -> Iterator[tuple[Crystal, dict[str, Any]]]:
+    import pyarrow.compute as pc
+
+    table = candidates.filter(pc.is_valid(candidates["lattice"]))
+    batch = CrystalBatch.from_arrow(table)
+    rows = table.select(["structure_id", "material_id", "spacegroup"]).to_pylist()
+    return zip(batch, rows, strict=True)

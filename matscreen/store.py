@@ -1,0 +1,149 @@
+"""Delta Lake tables in a folder or a bucket; nothing is ever half-written."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from matscreen import tables
+from matscreen.errors import StoreError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_ATTEMPTS = 12
+
+
+class Store:
+    """A folder (or object-store URL) with one Delta table for each kind of row.
+
+    Every write is one Delta commit: a reader sees all of it or nothing, also after a crash.
+    Two writers that collide re-read and try again.
+
+    Args:
+        root: Folder, created when absent, or a URL that delta-rs understands (`s3://...`).
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root)
+        self._local = "://" not in self.root
+        if self._local:
+            path = Path(root).expanduser().resolve()
+            if path.exists() and not path.is_dir():
+                raise StoreError(f"the store {path} is a file; give a folder")
+            self.root = str(path)
+
+    def __repr__(self) -> str:
+        return f"Store({self.root!r})"
+
+    def uri(self, name: str) -> str:
+        """Return where a table lies."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Say whether a table has been written."""
+        from deltalake import DeltaTable
+
+        return bool(DeltaTable.is_deltatable(self.uri(name)))
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a table; one that was never written is empty.
+
+        Raises:
+            StoreError: The table is unknown to the schema and was never written.
+        """
+        if not self.exists(name):
+            if name in tables.SCHEMAS:
+                empty = tables.SCHEMAS[name].empty_table()
+                return empty.select(list(columns)) if columns else empty
+            raise StoreError(f"there is no table {name!r} in {self.root}")
+        selected = list(columns) if columns else None
+        table = self._open(name).to_pyarrow_table(columns=selected)
+        return tables.check(name, table) if name in tables.SCHEMAS and not columns else table
+
+    def version(self, name: str) -> int:
+        """Return the Delta version of a table, -1 when it was never written."""
+        return int(self._open(name).version()) if self.exists(name) else -1
+
+    def append(self, name: str, table: pa.Table) -> None:
+        """Add rows; new columns are added to the table."""
+        self._write(name, table, "append")
+
+    def replace(self, name: str, table: pa.Table) -> None:
+        """Replace the whole table, schema included."""
+        self._write(name, table, "overwrite")
+
+    def upsert(self, name: str, table: pa.Table, *, keys: Sequence[str] | None = None) -> None:
+        """Update the rows whose keys are there, insert the others.
+
+        Args:
+            name: Table.
+            table: New rows, at most one for each key.
+            keys: Key columns; those of the schema when not given. Null equals null.
+
+        Raises:
+            StoreError: Rows do not fit, or other writers kept winning.
+        """
+        columns = tuple(keys or tables.KEYS.get(name, ()))
+        if not columns:
+            raise StoreError(f"upsert into {name!r} needs keys")
+        rows = self._checked(name, table)
+        if rows.num_rows == 0:
+            return
+        if not self.exists(name):
+            self._write(name, rows, "append")
+            return
+        predicate = " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in columns)
+
+        def merge() -> None:
+            (
+                self._open(name)
+                .merge(rows, predicate, source_alias="s", target_alias="t")
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .execute()
+            )
+
+        self._retry(merge, name)
+
+    def _open(self, name: str) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.uri(name))
+
+    def _checked(self, name: str, table: pa.Table) -> pa.Table:
+        return tables.check(name, table) if name in tables.SCHEMAS else table
+
+    def _write(self, name: str, table: pa.Table, mode: str) -> None:
+        from deltalake import write_deltalake
+
+        rows = self._checked(name, table)
+        if self._local:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+        schema_mode = "merge" if mode == "append" else "overwrite"
+
+        def write() -> None:
+            write_deltalake(self.uri(name), rows, mode=mode, schema_mode=schema_mode)
+
+        self._retry(write, name)
+
+    def _retry(self, write: Callable[[], None], name: str) -> None:
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                write()
+            except CommitFailedError as error:
+                if attempt == _ATTEMPTS - 1:
+                    message = f"{name}: other writers won {_ATTEMPTS} times in a row; {error}"
+                    raise StoreError(message) from error
+                time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 4))
+            except (DeltaError, OSError) as error:
+                raise StoreError(f"cannot write table {name!r} in {self.root}: {error}") from error
+            else:
+                return
