@@ -1,0 +1,87 @@
+"""matscreen ranks perovskites and oxides by the energy they need to switch.
+
+In a notebook:
+
+    import matscreen as ms
+
+    store = ms.Store(".matscreen/store")
+    screen = ms.load_screen("synapse")
+    ms.screen(screen, store, "results/synapse").ranking.head()
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matscreen.api import (
+        describe,
+        export,
+        featurize,
+        predict,
+        pull,
+        rank,
+        screen,
+        simulate,
+        switching_energy,
+        train,
+    )
+    from matscreen.config import Screen, load_screen
+    from matscreen.errors import MatscreenError
+    from matscreen.identity import structure_id
+    from matscreen.mechanisms.device import Device
+    from matscreen.store import Store
+    from matscreen.structures import Crystal
+
+# Names are resolved on first use: importing matscreen loads none of the heavy libraries.
+_HOME = {
+    "Crystal": "matscreen.structures",
+    "Device": "matscreen.mechanisms.device",
+    "MatscreenError": "matscreen.errors",
+    "Screen": "matscreen.config",
+    "Store": "matscreen.store",
+    "describe": "matscreen.api",
+    "export": "matscreen.api",
+    "featurize": "matscreen.api",
+    "load_screen": "matscreen.config",
+    "predict": "matscreen.api",
+    "pull": "matscreen.api",
+    "rank": "matscreen.api",
+    "screen": "matscreen.api",
+    "simulate": "matscreen.api",
+    "structure_id": "matscreen.identity",
+    "switching_energy": "matscreen.api",
+    "train": "matscreen.api",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Crystal",
+    "Device",
+    "MatscreenError",
+    "Screen",
+    "Store",
+    "describe",
+    "export",
+    "featurize",
+    "load_screen",
+    "predict",
+    "pull",
+    "rank",
+    "screen",
+    "simulate",
+    "structure_id",
+    "switching_energy",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'matscreen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,178 @@
+"""The notebook's way in: the stages with pandas tables as results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matscreen.config import Screen, load_screen
+from matscreen.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from matscreen.mechanisms.base import SwitchingEnergy
+    from matscreen.mechanisms.device import Device
+    from matscreen.screening import Screening
+    from matscreen.store import Store
+
+
+def pull(store: Store, spec: str, **options: Any) -> pd.DataFrame:
+    """Bring the candidates of a source into the store.
+
+    Args:
+        store: Where the tables live.
+        spec: `bundle`, `prototypes`, `files:PATH`, `optimade`.
+        **options: Options of the source, such as `url` and `filter` of `optimade`.
+
+    Returns:
+        The candidates of that source, rows of the `candidates` table.
+    """
+    from matscreen import stages
+    from matscreen.sources import open_source
+
+    if spec in {"bundle", "store"}:
+        pulled = stages.select(store, spec)
+    else:
+        pulled = stages.pull(store, open_source(spec, **options), spec=spec)
+    table = store.read("candidates").to_pandas()
+    return table[table["structure_id"].isin(pulled.ids)].reset_index(drop=True)
+
+
+def describe(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
+    """Compute missing descriptors and return the whole descriptor table."""
+    from matscreen import stages
+
+    stages.describe(store, set)
+    return store.read(f"descriptors_{set}").to_pandas()
+
+
+def simulate(
+    store: Store, simulation: str, ids: Sequence[str], calculator: str = "7net-0"
+) -> pd.DataFrame:
+    """Run one simulation on some candidates and return their labels.
+
+    Raises:
+        MissingDependencyError: The calculator needs an extra that is not installed.
+    """
+    from matscreen.simulate import simulate_candidates
+
+    return simulate_candidates(store, simulation, ids, calculator).to_pandas()
+
+
+def train(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
+    """Train the surrogates and return their cross-validated metrics, one row a property."""
+    import pandas as pd
+
+    from matscreen import stages
+
+    cards = stages.train(store, set)
+    return pd.DataFrame(
+        [{"property": c["property"], "n_labels": c["n_labels"], **c["metrics"]} for c in cards]
+    )
+
+
+def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
+    """Predict every trained property and return the `predictions` table."""
+    from matscreen import stages
+
+    stages.predict(store, set)
+    return store.read("predictions").to_pandas()
+
+
+def rank(screen: Screen | str, store: Store) -> pd.DataFrame:
+    """Rank the candidates of a screen with what the store knows now."""
+    from matscreen import screening, stages
+
+    asked = screen if isinstance(screen, Screen) else load_screen(screen)
+    return screening.rank(asked, store, [stages.select(store, spec) for spec in asked.sources])
+
+
+def screen(
+    screen: Screen | str,
+    store: Store,
+    folder: str | Path,
+    *,
+    sources: Sequence[str] | None = None,
+) -> Screening:
+    """Run a whole screen and leave its files; `.ranking` of the result is the table."""
+    from matscreen.screening import run_screen
+
+    asked = screen if isinstance(screen, Screen) else load_screen(screen)
+    return run_screen(asked, store, folder, sources=sources)
+
+
+def export(ranking: pd.DataFrame, path: str | Path) -> Path:
+    """Write a ranking as `.csv` or `.parquet`, chosen by the suffix.
+
+    Raises:
+        InputError: The suffix is neither.
+    """
+    from matscreen.exports import write_csv, write_parquet
+
+    target = Path(path)
+    writers = {".csv": write_csv, ".parquet": write_parquet}
+    if target.suffix not in writers:
+        raise InputError(f"cannot export to {target.suffix!r}; use one of {', '.join(writers)}")
+    writers[target.suffix](ranking, target)
+    return target
+
+
+def featurize(formulas_or_structures: Sequence[Any], set: str = "standard") -> pd.DataFrame:  # noqa: A002
+    """Compute descriptors of formulas, or of pymatgen, ASE or matscreen structures.
+
+    Formulas get the composition part of the set only.
+
+    Raises:
+        InputError: An item is none of these.
+    """
+    import pandas as pd
+
+    from matscreen.descriptors import featurize_formulas, get_descriptor_set
+    from matscreen.structures import Crystal, CrystalBatch
+
+    items = list(formulas_or_structures)
+    if items and all(isinstance(item, str) for item in items):
+        features = featurize_formulas(items)
+        return pd.DataFrame(features.values, columns=list(features.labels), index=items)
+    crystals = []
+    for item in items:
+        if isinstance(item, Crystal):
+            crystals.append(item)
+        elif hasattr(item, "frac_coords"):
+            crystals.append(Crystal.from_pymatgen(item))
+        elif hasattr(item, "get_scaled_positions"):
+            crystals.append(Crystal.from_ase(item))
+        else:
+            raise InputError(
+                f"cannot featurize {type(item).__name__}: give a formula or a structure"
+            )
+    featurizer = get_descriptor_set(set)
+    features = featurizer.featurize(CrystalBatch.from_crystals(crystals))
+    names = [crystal.formula for crystal in crystals]
+    return pd.DataFrame(features.values, columns=list(featurizer.labels), index=names)
+
+
+def switching_energy(
+    mechanism: str,
+    properties: Mapping[str, Any],
+    device: Device | None = None,
+    *,
+    application: str = "synapse",
+) -> SwitchingEnergy:
+    """Energy of one switching event, J, from material properties in registry units.
+
+    Args:
+        mechanism: Name of the mechanism.
+        properties: Registry name to a float or an array.
+        device: The device; the common specification when not given.
+        application: `synapse`, `neuron` or `logic`.
+
+    Raises:
+        InputError: A required property is missing or unknown.
+    """
+    from matscreen.mechanisms import switching_energy as evaluate
+    from matscreen.mechanisms.device import Device
+
+    return evaluate(mechanism, properties, device or Device(), application=application)

@@ -1,0 +1,283 @@
+"""The command line: `matscreen pull | describe | train | screen | explain | doctor`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from matscreen.errors import InputError, MatscreenError
+
+if TYPE_CHECKING:
+    from matscreen.stages import Progress
+    from matscreen.store import Store
+
+app = typer.Typer(
+    help="Rank perovskites and oxides by the energy they need to switch.\n\n"
+    "Start with: matscreen screen synapse -o results/synapse",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store", envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+DEFAULT_STORE = Path(".matscreen/store")
+
+
+@app.command()
+def pull(
+    source: Annotated[
+        str, typer.Argument(help="prototypes, files:PATH, optimade, or an installed source.")
+    ],
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the OPTIMADE provider.", metavar="URL")
+    ] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", help="OPTIMADE filter.", metavar="FILTER")
+    ] = None,
+    page_limit: Annotated[int | None, typer.Option(help="Entries a page.", min=1)] = None,
+    max_items: Annotated[int | None, typer.Option(help="Stop after this many.", min=1)] = None,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
+) -> None:
+    """Pull candidates from a source into the store; each page is saved as it arrives.
+
+    Examples:
+      matscreen pull files:structures/
+      matscreen pull optimade --url https://example.org/optimade --filter 'elements HAS "O"'
+    """
+    from matscreen import stages
+    from matscreen.sources import open_source
+
+    options = {"url": url, "filter": filter_, "page_limit": page_limit, "max_items": max_items}
+    given = {name: value for name, value in options.items() if value is not None}
+    with progress_bars(quiet=quiet) as progress:
+        pulled = stages.pull(_store(store), open_source(source, **given), progress=progress)
+    if not quiet:
+        typer.echo(
+            f"{pulled.seen} entries seen: {len(pulled.ids)} structures, "
+            f"{pulled.duplicates} duplicates, {pulled.failed} failures with their reason"
+        )
+        typer.echo(
+            f"Next: matscreen screen synapse --source store --store {store} -o results/synapse"
+        )
+
+
+@app.command()
+def describe(
+    descriptor_set: Annotated[str, typer.Option("--set", help="Descriptor set.")] = "standard",
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
+) -> None:
+    """Compute the missing or outdated descriptors of every stored candidate."""
+    from matscreen import stages
+
+    with progress_bars(quiet=quiet) as progress:
+        count = stages.describe(_store(store), descriptor_set, progress=progress)
+    if not quiet:
+        typer.echo(f"{count} structures described with the set {descriptor_set!r}")
+
+
+@app.command()
+def train(
+    descriptor_set: Annotated[str, typer.Option("--set", help="Descriptor set.")] = "standard",
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a surrogate for every property with labels, and show how well it predicts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from matscreen import stages
+
+    opened = _store(store)
+    with progress_bars(quiet=quiet) as progress:
+        stages.load_bundle(opened, progress=progress)
+        stages.describe(opened, descriptor_set, progress=progress)
+        cards = stages.train(opened, descriptor_set, progress=progress)
+    if quiet:
+        return
+    table = Table(title="Surrogates, cross-validated by chemical system")
+    for column in ("property", "unit", "labels", "MAE", "null MAE", "Spearman", "90 % coverage"):
+        table.add_column(column, justify="left" if column in {"property", "unit"} else "right")
+    for card in cards:
+        metrics = card["metrics"]
+        table.add_row(
+            card["property"],
+            card["unit"],
+            str(card["n_labels"]),
+            *(f"{metrics[key]:.3g}" for key in ("mae", "null_mae", "spearman", "coverage")),
+        )
+    Console().print(table)
+
+
+@app.command()
+def screen(
+    name: Annotated[str, typer.Argument(help="A shipped screen, or the path of a .toml file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the results.", metavar="DIR")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Rank these sources instead: files:PATH, store, bundle, prototypes."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a whole screen in this process: candidates in, ranking, files and report out.
+
+    Examples:
+      matscreen screen synapse -o results/synapse
+      matscreen screen logic --source files:my_cifs -o results/logic
+    """
+    from matscreen.config import load_screen
+    from matscreen.screening import run_screen
+
+    asked = load_screen(name)
+    folder = output or Path("results") / asked.name
+    with progress_bars(quiet=quiet) as progress:
+        finished = run_screen(asked, _store(store), folder, sources=source, progress=progress)
+    if not quiet:
+        from rich.console import Console
+
+        from matscreen.console import screen_summary
+
+        Console().print(screen_summary(finished.result, folder=folder))
+
+
+@app.command()
+def explain(
+    candidate: Annotated[str, typer.Argument(help="A formula or a structure id.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show every property of a candidate, with the evidence that was used for it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from matscreen.evidence import assemble
+    from matscreen.properties import PROPERTIES
+    from matscreen.screening import ranked_candidates
+    from matscreen.stages import select
+
+    opened = _store(store)
+    everything = ranked_candidates(opened, [select(opened, "store")])
+    chosen = everything[
+        (everything["structure_id"] == candidate) | (everything["formula"] == candidate)
+    ]
+    if chosen.empty:
+        raise InputError(
+            f"no candidate {candidate!r} among the {len(everything)} of {store}; "
+            "give a reduced formula or a structure id of candidates.csv"
+        )
+    values = assemble(opened, chosen, sorted(PROPERTIES))
+    console = Console()
+    for row in chosen.to_dict("records"):
+        title = f"{row['formula']}  {row['structure_id']}  space group {row['spacegroup']}"
+        table = Table(title=title, caption=f"{row['source']}: {row['source_id']}")
+        for column in ("property", "value", "90 % interval", "unit", "evidence", "method"):
+            table.add_column(column)
+        mine = values[values["structure_id"] == row["structure_id"]]
+        for value in mine.itertuples():
+            table.add_row(
+                str(value.property),
+                f"{value.mean:.4g}",
+                f"{value.lower:.3g} to {value.upper:.3g}",
+                PROPERTIES[str(value.property)].unit,
+                str(value.evidence),
+                str(value.method),
+            )
+        console.print(table)
+
+
+@app.command()
+def doctor(store: StoreOption = DEFAULT_STORE) -> None:
+    """Check the installation: versions, shipped data, optional extras, the store."""
+    from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
+
+    from matscreen.config import shipped_screens
+    from matscreen.data import data_path
+
+    typer.echo(f"python {sys.version.split()[0]}")
+    for package in ("matscreen", "pymatgen", "scikit-learn", "prefect", "deltalake", "moyopy"):
+        try:
+            typer.echo(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            typer.echo(f"{package} is missing: reinstall matscreen")
+    typer.echo(f"data {data_path()}; screens: {', '.join(shipped_screens())}")
+    extras = {"simulate": "sevenn", "optimade": "optimade", "mp": "mp_api", "dask": "distributed"}
+    for extra, module in extras.items():
+        state = "installed" if find_spec(module) else f"absent (pip install 'matscreen[{extra}]')"
+        typer.echo(f"extra {extra}: {state}")
+    opened = _store(store)
+    for table in ("candidates", "labels", "predictions"):
+        typer.echo(f"store {store}: {table} version {opened.version(table)}")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Other libraries' warnings about a user's files become failure rows, not noise.
+    warnings.simplefilter("ignore")
+    try:
+        app()
+    except InputError as error:
+        typer.secho(f"matscreen: {error}", fg="red", err=True)
+        sys.exit(2)
+    except MatscreenError as error:
+        typer.secho(f"matscreen: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+def _store(path: Path) -> Store:
+    from matscreen.store import Store
+
+    return Store(str(path) if "://" in str(path) else path)
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[Progress]:
+    """Show the progress of stages as bars on the terminal."""
+    from matscreen.stages import quiet as silent
+
+    if quiet:
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn
+
+    # Progress goes to stderr so that a piped stdout holds results only.
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+        tasks = {}
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+if __name__ == "__main__":
+    main()

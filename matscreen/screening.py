@@ -1,0 +1,313 @@
+"""Rank the candidates of a screen and leave its results: the last stages and their composition."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matscreen import stages
+from matscreen.errors import InputError
+from matscreen.power import Ledger
+from matscreen.stages import Progress, Pulled, quiet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from matscreen.config import Screen
+    from matscreen.report.result import ScreenResult
+    from matscreen.store import Store
+
+_LIBRARIES = (
+    "matscreen",
+    "pymatgen",
+    "ase",
+    "moyopy",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "prefect",
+)
+
+
+@dataclass(frozen=True)
+class Screening:
+    """A finished screen: its result tables and where its files are.
+
+    Attributes:
+        result: What was found, as the report shows it.
+        folder: Folder of the result files.
+    """
+
+    result: ScreenResult
+    folder: Path
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """The ranking, one row for each material and mechanism."""
+        return self.result.ranking
+
+
+def run_screen(
+    screen: Screen,
+    store: Store,
+    folder: str | Path,
+    *,
+    sources: Sequence[str] | None = None,
+    progress: Progress = quiet,
+) -> Screening:
+    """Run a whole screen in this process: select, describe, train, predict, rank, export.
+
+    Args:
+        screen: What is asked.
+        store: Where the tables live; new candidates and labels are added to it.
+        folder: Where the result files go.
+        sources: Sources to rank instead of the screen's own.
+        progress: Called as stages advance.
+
+    Raises:
+        InputError: A name in the screen is unknown, or no candidate is left to rank.
+    """
+    check_names(screen)
+    ledger = Ledger()
+    with ledger.stage("pull") as counter:
+        pulled = [
+            stages.select(store, spec, progress=progress) for spec in sources or screen.sources
+        ]
+        counter.items = sum(each.seen for each in pulled)
+    with ledger.stage("describe") as counter:
+        # The labelled candidates of the bundle are what the surrogates learn from.
+        stages.load_bundle(store, progress=progress)
+        counter.items = stages.describe(store, screen.descriptor_set, progress=progress)
+    with ledger.stage("train") as counter:
+        cards = stages.train(
+            store, screen.descriptor_set, seed=screen.ranking.seed, progress=progress
+        )
+        counter.items = len(cards)
+    with ledger.stage("predict") as counter:
+        counter.items = stages.predict(
+            store, screen.descriptor_set, seed=screen.ranking.seed, progress=progress
+        )
+    return finish_screen(
+        screen, store, folder, pulled=pulled, cards=cards, ledger=ledger, progress=progress
+    )
+
+
+def finish_screen(
+    screen: Screen,
+    store: Store,
+    folder: str | Path,
+    *,
+    pulled: Sequence[Pulled],
+    cards: Sequence[dict[str, Any]],
+    ledger: Ledger,
+    progress: Progress = quiet,
+) -> Screening:
+    """Rank what was pulled and write the result files."""
+    from matscreen.mechanisms import reference_lines
+    from matscreen.mechanisms.device import Device
+    from matscreen.report.result import ScreenInfo, ScreenResult
+
+    device = Device.from_mapping(screen.device)
+    with ledger.stage("rank") as counter:
+        ranking = rank(screen, store, pulled, progress=progress)
+        counter.items = len(ranking)
+    failures = relevant_failures(store, pulled)
+    store.append("ledger", _ledger_table(ledger))
+    result = ScreenResult(
+        screen=ScreenInfo(
+            name=screen.name,
+            title=screen.title,
+            application=screen.application,
+            description=screen.description,
+            device=asdict(device),
+            sources=tuple(each.spec for each in pulled),
+            mechanisms=screen.mechanisms,
+            max_energy_above_hull=screen.constraints.max_energy_above_hull,
+        ),
+        ranking=ranking,
+        reference_lines=reference_lines(screen.application),
+        model_cards=tuple(cards),
+        failures=failures,
+        counts=_counts(pulled, ranking, failures),
+        provenance=_provenance(screen, store, ledger, pulled),
+        files={
+            "ranking": "candidates.csv",
+            "ranking with units": "candidates.parquet",
+            "structures": "structures/",
+            "failures": "failures.csv",
+            "configuration": "screen.json",
+        },
+    )
+    return export(screen, store, result, Path(folder), progress=progress)
+
+
+def check_names(screen: Screen) -> None:
+    """Check every name of a screen against the registries, and the device specification.
+
+    Raises:
+        ConfigError: The device specification is wrong.
+        InputError: A mechanism or descriptor set is unknown.
+    """
+    from matscreen.descriptors import get_descriptor_set
+    from matscreen.mechanisms import get_mechanism
+    from matscreen.mechanisms.device import Device
+
+    get_descriptor_set(screen.descriptor_set)
+    for name in screen.mechanisms:
+        get_mechanism(name)
+    Device.from_mapping(screen.device)
+
+
+def rank(
+    screen: Screen, store: Store, pulled: Sequence[Pulled], *, progress: Progress = quiet
+) -> pd.DataFrame:
+    """Rank the pulled candidates under the mechanisms of a screen.
+
+    Raises:
+        InputError: Nothing suitable was pulled.
+    """
+    from matscreen import ranking as monte_carlo
+    from matscreen.evidence import assemble
+    from matscreen.mechanisms import get_mechanism
+    from matscreen.mechanisms.device import Device
+
+    candidates = ranked_candidates(store, pulled)
+    if candidates.empty:
+        seen = sum(each.seen for each in pulled)
+        raise InputError(
+            f"none of the {seen} entries of {', '.join(each.spec for each in pulled)} can be "
+            "ranked: no ordered oxide among them; the table `failures` says why"
+        )
+    mechanisms = [get_mechanism(name) for name in screen.mechanisms]
+    needed = {name for m in mechanisms for name in (*m.requires, *m.optional)}
+    needed.add("energy_above_hull")
+    values = assemble(store, candidates, sorted(needed))
+    progress("rank", 0, 1)
+    table = monte_carlo.rank(
+        candidates,
+        values,
+        mechanisms=mechanisms,
+        device=Device.from_mapping(screen.device),
+        application=screen.application,
+        max_energy_above_hull=screen.constraints.max_energy_above_hull,
+        samples=screen.ranking.samples,
+        seed=screen.ranking.seed,
+    )
+    progress("rank", 1, 1)
+    return table
+
+
+def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
+    """Return the pulled candidates with what identifies them, sorted by structure id.
+
+    Several entries of one structure (duplicates) are joined: `source` and `source_id` list them.
+    """
+    import numpy as np
+
+    ids = {name for each in pulled for name in each.ids}
+    table = store.read("candidates").to_pandas()
+    table = table[table["structure_id"].isin(ids) & table["lattice"].notna()]
+    cells = np.array(table["lattice"].tolist(), dtype=float).reshape(-1, 3, 3)
+    table["volume_per_atom"] = np.abs(np.linalg.det(cells)) / table["nsites"].to_numpy()
+    origin = store.read("provenance").to_pandas().sort_values(["source", "source_id"])
+    joined = origin.groupby("structure_id", sort=True)[["source", "source_id"]].agg(
+        lambda column: ";".join(dict.fromkeys(column))
+    )
+    table = table.merge(joined.reset_index(), on="structure_id", how="left")
+    return table.sort_values("structure_id", kind="stable").reset_index(drop=True)
+
+
+def relevant_failures(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
+    """Return the failures of the pulled entries and of the candidates and models made of them."""
+    failures = store.read("failures").to_pandas()
+    ids = {name for each in pulled for name in each.ids}
+    specs = tuple(f"{each.spec.partition(':')[0]}:" for each in pulled)
+    mine = failures["structure_id"].isin(ids) | failures["structure_id"].str.startswith(
+        (*specs, "model:")
+    )
+    if any(each.spec in {"bundle", "store"} for each in pulled):
+        mine |= True
+    columns = ["structure_id", "stage", "reason", "detail"]
+    return failures.loc[mine, columns].sort_values(columns[:2]).reset_index(drop=True)
+
+
+def export(
+    screen: Screen,
+    store: Store,
+    result: ScreenResult,
+    folder: Path,
+    *,
+    progress: Progress = quiet,
+) -> Screening:
+    """Write candidates.csv, candidates.parquet, structures/, failures.csv, report.html, screen.json."""
+    from matscreen.exports import write_cifs, write_csv, write_parquet
+    from matscreen.report import write_report
+    from matscreen.structures import CrystalBatch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    table = result.ranking
+    write_csv(table, folder / "candidates.csv")
+    write_parquet(table, folder / "candidates.parquet")
+    write_csv(result.failures, folder / "failures.csv")
+    best = table.drop_duplicates("structure_id").head(screen.ranking.top_k)
+    candidates = store.read("candidates")
+    batch = CrystalBatch.from_arrow(candidates)
+    wanted = set(best["structure_id"])
+    crystals = {name: batch[i] for i, name in enumerate(batch.ids) if name in wanted}
+    write_cifs(table, crystals, folder / "structures", top_k=screen.ranking.top_k)
+    progress("export", 1, 2)
+    write_report(folder / "report.html", result)
+    content = {
+        "screen": screen.model_dump(mode="json"),
+        "counts": dict(result.counts),
+        "provenance": dict(result.provenance),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    temporary = folder / "screen.json.part"
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / "screen.json")
+    progress("export", 2, 2)
+    return Screening(result, folder)
+
+
+def _counts(
+    pulled: Sequence[Pulled], ranking: pd.DataFrame, failures: pd.DataFrame
+) -> dict[str, int]:
+    return {
+        "seen": sum(each.seen for each in pulled),
+        "failed_entries": sum(each.failed for each in pulled),
+        "duplicates": sum(each.duplicates for each in pulled),
+        "candidates": int(ranking["structure_id"].nunique()),
+        "ranked": len(ranking),
+        "feasible": int(ranking["feasible"].sum()),
+        "failures": len(failures),
+    }
+
+
+def _provenance(
+    screen: Screen, store: Store, ledger: Ledger, pulled: Sequence[Pulled]
+) -> dict[str, Any]:
+    source = " ".join(f"--source {each.spec}" for each in pulled)
+    return {
+        "command": f"matscreen screen {screen.name} {source} -o results/{screen.name}",
+        "versions": {name: version(name) for name in _LIBRARIES},
+        "seconds": {cost.stage: round(cost.seconds, 3) for cost in ledger.costs},
+        "joules": {cost.stage: round(cost.joules, 2) for cost in ledger.costs},
+        "joules_method": ledger.costs[0].method if ledger.costs else "",
+        "store_versions": {
+            name: store.version(name) for name in ("candidates", "labels", "predictions")
+        },
+        "identifiers": {"run_id": ledger.run_id, "seed": screen.ranking.seed},
+    }
+
+
+def _ledger_table(ledger: Ledger) -> Any:
+    from matscreen import tables
+
+    return tables.from_rows("ledger", ledger.rows())

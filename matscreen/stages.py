@@ -1,0 +1,319 @@
+"""The stages of a screen, in order: store in, store out. The readable table of contents.
+
+    pull -> describe -> (simulate) -> train -> predict -> rank -> export
+
+Each stage reads tables, computes only rows that are missing or outdated, and writes tables.
+A bad item becomes a row of `failures`; a stage fails only above its failure budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matscreen import tables
+from matscreen.data import data_path
+from matscreen.errors import InputError, ModelError, StructureError
+from matscreen.identity import Registry
+from matscreen.store import Store
+from matscreen.structures import CrystalBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from matscreen.sources import Source
+
+Progress = Callable[[str, int, int | None], None]
+"""Called as `progress(stage, done, total)`; total is None while unknown."""
+
+TRAINED_PROPERTIES = (
+    "spontaneous_polarization",
+    "polar_barrier",
+    "oxygen_vacancy_formation_energy",
+    "oxygen_migration_barrier",
+    "energy_above_hull",
+)
+"""Properties that get a surrogate when the store holds labels for them."""
+
+_DESCRIBE_CHUNK = 2000
+
+
+def quiet(_stage: str, _done: int, _total: int | None) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What one pull brought.
+
+    Attributes:
+        spec: The source asked for.
+        ids: Structure ids of its suitable candidates, each once, in order of arrival.
+        seen: Entries that the source showed.
+        failed: Entries that became failures.
+        duplicates: Entries that are the same structure as an earlier entry of this pull.
+    """
+
+    spec: str
+    ids: tuple[str, ...]
+    seen: int
+    failed: int
+    duplicates: int
+
+
+def pull(
+    store: Store, source: Source, *, spec: str | None = None, progress: Progress = quiet
+) -> Pulled:
+    """Read a source page by page; each page is in the store before the next is asked for.
+
+    Suitable crystals become `candidates` with `provenance` and, where the provider gives
+    values, `labels` of evidence `dft`; everything else becomes `failures`.
+    """
+    from matscreen.sources.suitability import suitability
+
+    name = spec or source.name
+    registry = Registry.from_candidates(store.read("candidates"))
+    ids: dict[str, None] = {}
+    seen = failed = accepted = 0
+    for page in source.pages():
+        candidates: dict[str, dict[str, Any]] = {}
+        provenance, labels = [], []
+        failures = {
+            f.source_id: tables.failure_row(
+                failure_id(source.name, f.source_id), "pull", f.reason, f.detail
+            )
+            for f in page.failures
+        }
+        for item in page.items:
+            try:
+                suitability(item.crystal)
+                identity = registry.assign(item.crystal)
+            except StructureError as error:
+                failures[item.source_id] = tables.failure_row(
+                    failure_id(item.source, item.source_id), "pull", error.reason, error.detail
+                )
+                continue
+            accepted += 1
+            ids[identity.structure_id] = None
+            if identity.is_new:
+                candidates[identity.structure_id] = tables.candidate_row(
+                    item.crystal,
+                    structure_id=identity.structure_id,
+                    spacegroup=identity.spacegroup,
+                    prototype=item.prototype,
+                    material_id=identity.material_id,
+                )
+            provenance.append(
+                {
+                    "structure_id": identity.structure_id,
+                    "source": item.source,
+                    "source_id": item.source_id,
+                    "retrieved_at": item.retrieved_at,
+                    "licence": item.licence,
+                }
+            )
+            labels += _provider_labels(identity.structure_id, item.source, item.properties)
+        store.upsert("candidates", tables.from_rows("candidates", candidates.values()))
+        store.upsert(
+            "provenance", tables.from_rows("provenance", _unique("provenance", provenance))
+        )
+        store.upsert("labels", tables.from_rows("labels", _unique("labels", labels)))
+        store.upsert("failures", tables.from_rows("failures", failures.values()))
+        seen += len(page.items) + len(page.failures)
+        failed += len(failures)
+        progress(f"pull {name}", seen, None)
+    return Pulled(name, tuple(ids), seen, failed, accepted - len(ids))
+
+
+def failure_id(source: str, source_id: str) -> str:
+    """Return what stands for the structure id of an entry that never became a structure."""
+    return f"{source}:{source_id}"
+
+
+def load_bundle(store: Store, *, progress: Progress = quiet) -> Pulled:
+    """Bring the shipped candidates and simulated labels into the store, once a version.
+
+    Raises:
+        InputError: This installation ships no bundle.
+    """
+    parts = {
+        name: _bundle_part(name) for name in ("candidates", "provenance", "labels", "failures")
+    }
+    candidates = parts["candidates"]
+    known = set(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
+    labelled = store.read("labels", ["structure_id"]).num_rows
+    ids = candidates["structure_id"].to_pylist()
+    if not set(ids) <= known or labelled < parts["labels"].num_rows:
+        for done, (name, table) in enumerate(parts.items()):
+            progress("load bundle", done, len(parts))
+            store.upsert(name, table)
+    progress("load bundle", len(parts), len(parts))
+    return Pulled("bundle", tuple(ids), len(ids), parts["failures"].num_rows, 0)
+
+
+def _bundle_part(name: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = sorted(data_path("bundle").glob(f"{name}*.parquet"))
+    if not files and name == "candidates":
+        raise InputError("this installation ships no bundle of candidates; pull a source instead")
+    read = [tables.check(name, pq.read_table(file)) for file in files]
+    joined = pa.concat_tables(read or [tables.SCHEMAS[name].empty_table()])
+    # Later parts may repeat a key: the last one wins, as in an upsert.
+    rows = _unique(name, joined.to_pylist())
+    return tables.from_rows(name, rows) if len(rows) < joined.num_rows else joined
+
+
+def select(store: Store, spec: str, *, progress: Progress = quiet) -> Pulled:
+    """Return the candidates a screen's source names, pulling them first where that is needed.
+
+    `store` takes every candidate that is there, `bundle` the shipped ones; anything else is
+    opened as a source and pulled.
+    """
+    if spec == "bundle":
+        return load_bundle(store, progress=progress)
+    if spec == "store":
+        ids = tuple(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
+        return Pulled("store", ids, len(ids), 0, 0)
+    from matscreen.sources import open_source
+
+    return pull(store, open_source(spec), spec=spec, progress=progress)
+
+
+def describe(
+    store: Store,
+    descriptor_set: str,
+    ids: Iterable[str] | None = None,
+    *,
+    progress: Progress = quiet,
+) -> int:
+    """Compute descriptors for the candidates whose row is missing or of another version.
+
+    Returns:
+        How many structures were described.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.descriptors import get_descriptor_set
+
+    featurizer = get_descriptor_set(descriptor_set)
+    name = f"descriptors_{featurizer.name}"
+    candidates = store.read("candidates")
+    candidates = candidates.filter(pc.is_valid(candidates["lattice"]))
+    if store.exists(name):
+        done = store.read(name, ["structure_id", "version"])
+        current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
+        candidates = candidates.filter(
+            pc.invert(pc.is_in(candidates["structure_id"], value_set=pc.unique(current)))
+        )
+    if ids is not None:
+        wanted = pa.array(list(ids), pa.string())
+        candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=wanted))
+    total = candidates.num_rows
+    for start in range(0, total, _DESCRIBE_CHUNK):
+        batch = CrystalBatch.from_arrow(candidates.slice(start, _DESCRIBE_CHUNK))
+        features = featurizer.featurize(batch)
+        columns: dict[str, Any] = {
+            "structure_id": pa.array(list(batch.ids)),
+            "version": pa.array([featurizer.version] * len(batch)),
+        }
+        for label, column in zip(featurizer.labels, features.values.T, strict=True):
+            columns[label] = pa.array(column, pa.float32(), from_pandas=False)
+        fields = [pa.field("structure_id", pa.string()), pa.field("version", pa.string())]
+        for label, unit in zip(featurizer.labels, featurizer.units, strict=True):
+            fields.append(pa.field(label, pa.float32(), metadata={"unit": unit}))
+        table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
+        store.upsert(name, table, keys=["structure_id"])
+        failures = [
+            tables.failure_row(str(batch.ids[index]), f"describe {featurizer.name}", reason, detail)
+            for index, reason, detail in features.failures
+        ]
+        store.upsert("failures", tables.from_rows("failures", failures))
+        progress("describe", min(start + _DESCRIBE_CHUNK, total), total)
+    return total
+
+
+def train(
+    store: Store,
+    descriptor_set: str,
+    *,
+    properties: Sequence[str] = TRAINED_PROPERTIES,
+    seed: int = 0,
+    progress: Progress = quiet,
+) -> list[dict[str, Any]]:
+    """Train one surrogate for each property that has labels; unchanged data are not retrained.
+
+    Returns:
+        The cards of the surrogates, in the order of `properties`. A property with too few
+        labels has no card and becomes a row of `failures`.
+    """
+    from matscreen.training import property_model
+
+    cards = []
+    for done, name in enumerate(properties):
+        try:
+            model = property_model(store, name, descriptor_set, seed=seed)
+        except ModelError as error:
+            row = tables.failure_row(f"model:{name}", "train", "too_few_labels", str(error))
+            store.upsert("failures", tables.from_rows("failures", [row]))
+        else:
+            cards.append(model.card)
+        progress("train", done + 1, len(properties))
+    return cards
+
+
+def predict(
+    store: Store,
+    descriptor_set: str,
+    *,
+    properties: Sequence[str] = TRAINED_PROPERTIES,
+    seed: int = 0,
+    progress: Progress = quiet,
+) -> int:
+    """Predict every trained property for every described candidate.
+
+    Returns:
+        How many values were written to `predictions`.
+    """
+    import pyarrow as pa
+
+    from matscreen.training import predict_property
+
+    parts = []
+    for done, name in enumerate(properties):
+        try:
+            parts.append(predict_property(store, name, descriptor_set, seed=seed))
+        except ModelError:
+            # Already a row of `failures`, written by `train`.
+            continue
+        finally:
+            progress("predict", done + 1, len(properties))
+    predictions = pa.concat_tables(parts or [tables.SCHEMAS["predictions"].empty_table()])
+    store.replace("predictions", predictions)
+    return int(predictions.num_rows)
+
+
+def _provider_labels(structure_id: str, source: str, properties: Any) -> list[dict[str, Any]]:
+    from matscreen.properties import get_property, is_physical
+
+    return [
+        {
+            "structure_id": structure_id,
+            "property": name,
+            "value": float(value),
+            "unit": get_property(name).unit,
+            "evidence": "dft",
+            "method": f"provider:{source}",
+            "version": "",
+        }
+        for name, value in properties.items()
+        if is_physical(name, float(value))
+    ]
+
+
+def _unique(name: str, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    keys = tables.KEYS[name]
+    return list({tuple(row.get(key) for key in keys): row for row in rows}.values())

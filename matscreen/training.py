@@ -1,0 +1,165 @@
+"""From the store to a surrogate and back: training tables, cached models, predictions."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matscreen import tables
+from matscreen.errors import ModelError, StoreError
+from matscreen.properties import EVIDENCE, get_property
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from matscreen.store import Store
+    from matscreen.surrogates import Surrogate
+
+# Of several labels of one structure the lowest counts where the property is defined as a lowest.
+_LOWEST = {"oxygen_vacancy_formation_energy", "oxygen_migration_barrier", "polar_barrier"}
+
+
+def best_labels(labels: pd.DataFrame) -> pd.DataFrame:
+    """Reduce labels to one row for each structure and property: the best evidence.
+
+    Among labels of equal evidence the lowest value counts for properties that are defined as
+    a lowest over sites, hops or paths, else the last one.
+
+    Args:
+        labels: Rows of the `labels` table.
+    """
+    rank = {name: i for i, name in enumerate(EVIDENCE)}
+    rows = labels.assign(_rank=labels["evidence"].map(rank))
+    lowest = rows["property"].isin(_LOWEST)
+    rows["_order"] = np.where(lowest, rows["value"], 0.0)
+    rows = rows.sort_values(["structure_id", "property", "_rank", "_order"], kind="stable")
+    best = rows.drop_duplicates(["structure_id", "property"], keep="first")
+    return best.drop(columns=["_rank", "_order"]).reset_index(drop=True)
+
+
+def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
+    """Read the described candidates with their chemical system, sorted by structure id.
+
+    Raises:
+        ModelError: Nothing has been described yet.
+    """
+    name = f"descriptors_{descriptor_set}"
+    if not store.exists(name):
+        raise ModelError(f"no candidate has {descriptor_set!r} descriptors; run `describe` first")
+    features = store.read(name).to_pandas()
+    systems = store.read("candidates", ["structure_id", "chemsys"]).to_pandas()
+    merged = features.merge(systems, on="structure_id", how="inner")
+    return merged.sort_values("structure_id", kind="stable").reset_index(drop=True)
+
+
+def property_model(
+    store: Store, property_name: str, descriptor_set: str, *, seed: int = 0
+) -> Surrogate:
+    """Return the surrogate of a property, trained anew only when its data changed.
+
+    The model is kept beside the store under the hash of its training data, features,
+    descriptor version and seed.
+
+    Raises:
+        ModelError: There are too few labels.
+    """
+    from matscreen.surrogates import load, save, train
+
+    features = feature_table(store, descriptor_set)
+    version = str(features["version"].iloc[0])
+    labels = store.read("labels").to_pandas()
+    labels = best_labels(labels[labels["property"] == property_name])
+    known = labels[["structure_id", "value", "std"]].merge(features, on="structure_id")
+    known = known.sort_values("structure_id", kind="stable")
+    names = feature_names(features)
+    X = known[names].to_numpy(np.float32).astype(np.float64)
+    y = known["value"].to_numpy(np.float64)
+    model_id = _model_id(property_name, descriptor_set, version, names, known, seed)
+    folder = _model_folder(store) / property_name / model_id
+    if (folder / "card.json").is_file():
+        return load(folder, descriptor_version=f"{descriptor_set}-{version}")
+    if len(y) == 0:
+        raise ModelError(f"{property_name}: no labels for the described candidates")
+    noise = known["std"].to_numpy(np.float64)
+    model = train(
+        X,
+        y,
+        groups=known["chemsys"].to_numpy(),
+        property=property_name,
+        labels=names,
+        noise=None if np.isnan(noise).any() else noise,
+        ids=known["structure_id"].tolist(),
+        descriptor_version=f"{descriptor_set}-{version}",
+        model_id=model_id,
+        seed=seed,
+    )
+    save(model, folder)
+    return model
+
+
+def predict_property(
+    store: Store, property_name: str, descriptor_set: str, *, seed: int = 0
+) -> pa.Table:
+    """Predict one property for every described candidate, as rows of `predictions`.
+
+    Raises:
+        ModelError: There are too few labels to train on.
+    """
+    model = property_model(store, property_name, descriptor_set, seed=seed)
+    features = feature_table(store, descriptor_set)
+    X = features[feature_names(features)].to_numpy(np.float32).astype(np.float64)
+    predicted = model.predict(X)
+    columns: dict[str, Any] = {
+        "structure_id": features["structure_id"].tolist(),
+        "property": [property_name] * len(features),
+        "mean": predicted.mean,
+        "std": predicted.std,
+        "lower": predicted.lower,
+        "upper": predicted.upper,
+        "in_domain": predicted.in_domain,
+        "model_id": [str(model.card["model_id"])] * len(features),
+    }
+    import pyarrow as pa
+
+    try:
+        return tables.check("predictions", pa.table(columns))
+    except StoreError as error:
+        raise ModelError(
+            f"{property_name}: the surrogate returned no usable table; {error}"
+        ) from error
+
+
+def feature_names(features: pd.DataFrame) -> list[str]:
+    """Return the descriptor columns of a feature table."""
+    return [c for c in features.columns if c not in {"structure_id", "version", "chemsys"}]
+
+
+def _model_id(
+    property_name: str,
+    descriptor_set: str,
+    version: str,
+    names: list[str],
+    known: pd.DataFrame,
+    seed: int,
+) -> str:
+    from matscreen.surrogates import VERSION
+
+    head = [property_name, get_property(property_name).unit, descriptor_set, version, VERSION, seed]
+    digest = hashlib.sha256("|".join(map(str, [*head, *names])).encode())
+    digest.update("|".join(known["structure_id"]).encode())
+    for column in ["value", "std", *names]:
+        digest.update(known[column].to_numpy(np.float64).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _model_folder(store: Store) -> Path:
+    if "://" in store.root:
+        # skops reads and writes files; a bucket's models are kept in this machine's scratch.
+        name = hashlib.sha256(store.root.encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / "matscreen-models" / name
+    return Path(store.root) / "models"
