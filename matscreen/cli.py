@@ -119,7 +119,7 @@ def train(
             card["property"],
             card["unit"],
             str(card["n_labels"]),
-            *(f"{metrics[key]:.3g}" for key in ("mae", "null_mae", "spearman", "coverage")),
+            *(f"{metrics[key]:.3g}" for key in ("mae", "null_mae", "spearman", "coverage_90")),
         )
     Console().print(table)
 
@@ -257,8 +257,7 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     # Progress goes to stderr so that a piped stdout holds results only.
     console = Console(stderr=True)

@@ -21,7 +21,12 @@ class ConfigError(InputError):
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key
+        self.message = message
         super().__init__(f"{key}: {message}" if key else message)
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, str]]:
+        # An exception is pickled by its `args`, which would not fit `__init__` here.
+        return type(self), (self.key, self.message)
 
 
 class StructureError(MatscreenError, ValueError):
@@ -36,6 +41,9 @@ class StructureError(MatscreenError, ValueError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}" if detail else reason)
+
+    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
 
 
 class SourceError(MatscreenError):
@@ -59,7 +67,12 @@ class MissingDependencyError(MatscreenError, ImportError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
         super().__init__(
             f"{package} is not installed; it comes with the extra '{extra}': "
             f"pip install 'matscreen[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str]]:
+        return type(self), (self.package, self.extra)

@@ -90,8 +90,10 @@ def pull(
                 suitability(item.crystal)
                 identity = registry.assign(item.crystal)
             except StructureError as error:
-                failures[item.source_id] = tables.failure_row(
-                    failure_id(item.source, item.source_id), "pull", error.reason, error.detail
+                # A person looks for the file, not for the number that it carries inside.
+                place = str(item.attributes.get("path", item.source_id))
+                failures[place] = tables.failure_row(
+                    failure_id(source.name, place), "pull", error.reason, error.detail
                 )
                 continue
             accepted += 1

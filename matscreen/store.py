@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _ATTEMPTS = 12
+# delta-rs reads a local path as a URL: it takes % for an escape and panics at the others.
+_REFUSED = "%[\\]^|"
 
 
 class Store:
@@ -36,6 +38,12 @@ class Store:
             path = Path(root).expanduser().resolve()
             if path.exists() and not path.is_dir():
                 raise StoreError(f"the store {path} is a file; give a folder")
+            refused = sorted(set(path.as_posix()) & set(_REFUSED))
+            if refused:
+                raise StoreError(
+                    f"the store {path} cannot lie there: Delta tables take no {' '.join(refused)} "
+                    "in a path"
+                )
             self.root = str(path)
 
     def __repr__(self) -> str:
@@ -55,16 +63,26 @@ class Store:
         """Read a table; one that was never written is empty.
 
         Raises:
-            StoreError: The table is unknown to the schema and was never written.
+            StoreError: The table is unknown to the schema and was never written, or it has no
+                such column.
         """
-        if not self.exists(name):
-            if name in tables.SCHEMAS:
-                empty = tables.SCHEMAS[name].empty_table()
-                return empty.select(list(columns)) if columns else empty
+        if self.exists(name):
+            stored = self._open(name)
+            known = [field.name for field in stored.schema().fields]
+        elif name in tables.SCHEMAS:
+            stored = None
+            known = tables.SCHEMAS[name].names
+        else:
             raise StoreError(f"there is no table {name!r} in {self.root}")
-        selected = list(columns) if columns else None
-        table = self._open(name).to_pyarrow_table(columns=selected)
-        return tables.check(name, table) if name in tables.SCHEMAS and not columns else table
+        selected = list(columns) if columns is not None else None
+        unknown = sorted(set(selected or ()) - set(known))
+        if unknown:
+            raise StoreError(f"table {name!r} has no column {unknown}; it has {known}")
+        if stored is None:
+            empty = tables.SCHEMAS[name].empty_table()
+            return empty.select(selected) if selected is not None else empty
+        table = stored.to_pyarrow_table(columns=selected)
+        return tables.check(name, table) if name in tables.SCHEMAS and selected is None else table
 
     def version(self, name: str) -> int:
         """Return the Delta version of a table, -1 when it was never written."""
@@ -87,7 +105,7 @@ class Store:
             keys: Key columns; those of the schema when not given. Null equals null.
 
         Raises:
-            StoreError: Rows do not fit, or other writers kept winning.
+            StoreError: Rows do not fit, two have the same keys, or other writers kept winning.
         """
         columns = tuple(keys or tables.KEYS.get(name, ()))
         if not columns:
@@ -95,9 +113,14 @@ class Store:
         rows = self._checked(name, table)
         if rows.num_rows == 0:
             return
-        if not self.exists(name):
-            self._write(name, rows, "append")
-            return
+        distinct = rows.select(columns).group_by(list(columns)).aggregate([]).num_rows
+        if distinct < rows.num_rows:
+            raise StoreError(
+                f"{rows.num_rows - distinct} of {rows.num_rows} rows for {name!r} repeat the keys "
+                f"({', '.join(columns)}) of another"
+            )
+        # An empty table first: of two writers that both find none, each would insert its rows.
+        self._create(name, rows.schema)
         predicate = " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in columns)
 
         def merge() -> None:
@@ -125,12 +148,16 @@ class Store:
         rows = self._checked(name, table)
         if self._local:
             Path(self.root).mkdir(parents=True, exist_ok=True)
-        schema_mode = "merge" if mode == "append" else "overwrite"
+        schema_mode = {"append": "merge", "overwrite": "overwrite"}.get(mode)
 
         def write() -> None:
             write_deltalake(self.uri(name), rows, mode=mode, schema_mode=schema_mode)
 
         self._retry(write, name)
+
+    def _create(self, name: str, schema: pa.Schema) -> None:
+        if not self.exists(name):
+            self._write(name, schema.empty_table(), "ignore")
 
     def _retry(self, write: Callable[[], None], name: str) -> None:
         from deltalake.exceptions import CommitFailedError, DeltaError

@@ -11,7 +11,7 @@ import numpy as np
 
 from matscreen import tables
 from matscreen.errors import ModelError, StoreError
-from matscreen.properties import EVIDENCE, get_property
+from matscreen.properties import EVIDENCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def property_model(
     Raises:
         ModelError: There are too few labels.
     """
-    from matscreen.surrogates import load, save, train
+    from matscreen.surrogates import data_hash, load, save, train
 
     features = feature_table(store, descriptor_set)
     version = str(features["version"].iloc[0])
@@ -79,23 +79,37 @@ def property_model(
     names = feature_names(features)
     X = known[names].to_numpy(np.float32).astype(np.float64)
     y = known["value"].to_numpy(np.float64)
-    model_id = _model_id(property_name, descriptor_set, version, names, known, seed)
-    folder = _model_folder(store) / property_name / model_id
-    if (folder / "card.json").is_file():
-        return load(folder, descriptor_version=f"{descriptor_set}-{version}")
-    if len(y) == 0:
-        raise ModelError(f"{property_name}: no labels for the described candidates")
     noise = known["std"].to_numpy(np.float64)
+    groups = known["chemsys"].tolist()
+    if len(y) == 0:
+        raise ModelError(f"{property_name}: none of the described candidates has a label")
+    key = data_hash(
+        X,
+        y,
+        groups=groups,
+        property=property_name,
+        labels=names,
+        noise=noise,
+        seed=seed,
+        descriptor_version=version,
+    )
+    folder = _model_folder(store) / property_name / key[:16]
+    if (folder / "card.json").is_file():
+        try:
+            return load(folder, descriptor_version=version)
+        except ModelError:
+            # Of other library or descriptor versions: train anew in its place.
+            pass
     model = train(
         X,
         y,
-        groups=known["chemsys"].to_numpy(),
+        groups=groups,
         property=property_name,
         labels=names,
-        noise=None if np.isnan(noise).any() else noise,
+        noise=noise,
         ids=known["structure_id"].tolist(),
-        descriptor_version=f"{descriptor_set}-{version}",
-        model_id=model_id,
+        descriptor_set=descriptor_set,
+        descriptor_version=version,
         seed=seed,
     )
     save(model, folder)
@@ -137,24 +151,6 @@ def predict_property(
 def feature_names(features: pd.DataFrame) -> list[str]:
     """Return the descriptor columns of a feature table."""
     return [c for c in features.columns if c not in {"structure_id", "version", "chemsys"}]
-
-
-def _model_id(
-    property_name: str,
-    descriptor_set: str,
-    version: str,
-    names: list[str],
-    known: pd.DataFrame,
-    seed: int,
-) -> str:
-    from matscreen.surrogates import VERSION
-
-    head = [property_name, get_property(property_name).unit, descriptor_set, version, VERSION, seed]
-    digest = hashlib.sha256("|".join(map(str, [*head, *names])).encode())
-    digest.update("|".join(known["structure_id"]).encode())
-    for column in ["value", "std", *names]:
-        digest.update(known[column].to_numpy(np.float64).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _model_folder(store: Store) -> Path:

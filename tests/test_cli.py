@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+
+def matscreen(*words, cwd):
+    command = [sys.executable, "-m", "matscreen.cli", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["screen", "synaps"], "did you mean 'synapse'"),
+        (["screen", "absent.toml"], "absent.toml"),
+        (["screen", "wrong.toml"], "ranking.sampels"),
+        (["screen", "device.toml"], "device."),
+        (["screen", "broken.toml"], "not valid TOML"),
+        (["screen", "synapse", "--source", "files:nowhere"], "nowhere"),
+        (["screen", "synapse", "--source", "files:empty"], "empty"),
+        (["pull", "files:absent.cif"], "absent.cif"),
+        (["pull", "oqdm"], "unknown source"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(tmp_path, words, said):
+    (tmp_path / "empty").mkdir()
+    head = 'name = "x"\napplication = "synapse"\n'
+    (tmp_path / "wrong.toml").write_text(head + "[ranking]\nsampels = 10\n")
+    (tmp_path / "device.toml").write_text(head + "[device]\nthicknes = 1e-8\n")
+    (tmp_path / "broken.toml").write_text("name = [")
+    done = matscreen(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("matscreen: ")]
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_help_needs_no_heavy_library(tmp_path):
+    code = (
+        "import sys; from typer.testing import CliRunner; from matscreen.cli import app;"
+        "r = CliRunner().invoke(app, ['--help']); assert r.exit_code == 0, r.output;"
+        "heavy = {'pandas', 'pymatgen', 'sklearn', 'prefect', 'plotly', 'ase'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_screen_of_own_files_accounts_for_every_file(tmp_path, shared_store):
+    from pymatgen.core import Lattice, Structure
+
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    coords = [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    for name, a in (("a", 3.94), ("b", 3.94), ("c", 4.01)):
+        cell = Structure(Lattice.cubic(a), ["Sr", "Ti", "O", "O", "O"], coords)
+        cell.to(filename=str(folder / f"{name}.cif"))
+    Structure(Lattice.cubic(4.0), ["Na"], [[0, 0, 0]]).to(filename=str(folder / "sodium.cif"))
+    (folder / "garbage.cif").write_text("data_nothing\n")
+    done = matscreen(
+        "screen", "synapse", "--source", "files:mine", "--store", shared_store.root, "-o", "out",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ranked = pd.read_csv(tmp_path / "out/candidates.csv")
+    failures = pd.read_csv(tmp_path / "out/failures.csv")
+    read = {name for cell in ranked["source_id"] for name in cell.split(";")}
+    lost = {
+        row.structure_id.partition(":")[2]
+        for row in failures.itertuples()
+        if row.structure_id.startswith("files:")
+    }
+    assert read == {"a.cif", "b.cif", "c.cif"}
+    assert lost == {"sodium.cif", "garbage.cif"}
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
