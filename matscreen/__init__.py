@@ -12,6 +12,7 @@ In a notebook:
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from matscreen.mechanisms.device import Device
     from matscreen.store import Store
     from matscreen.structures import Crystal
+
+# moyo reports on every supercell that some of its operations do not fit; nothing here uses those.
+logging.getLogger("moyo").setLevel(logging.ERROR)
 
 # Names are resolved on first use: importing matscreen loads none of the heavy libraries.
 _HOME = {

@@ -167,7 +167,8 @@ def explain(
     from rich.console import Console
     from rich.table import Table
 
-    from matscreen.evidence import assemble
+    from matscreen.evidence import gather_properties
+    from matscreen.priors import PRIORS, fill_missing
     from matscreen.properties import PROPERTIES
     from matscreen.screening import ranked_candidates
     from matscreen.stages import select
@@ -182,7 +183,15 @@ def explain(
             f"no candidate {candidate!r} among the {len(everything)} of {store}; "
             "give a reduced formula or a structure id of candidates.csv"
         )
-    values = assemble(opened, chosen, sorted(PROPERTIES))
+    values = fill_missing(
+        chosen,
+        gather_properties(
+            chosen,
+            labels=opened.read("labels").to_pandas(),
+            predictions=opened.read("predictions").to_pandas(),
+        ),
+        tuple(PRIORS),
+    )
     console = Console()
     for row in chosen.to_dict("records"):
         title = f"{row['formula']}  {row['structure_id']}  space group {row['spacegroup']}"

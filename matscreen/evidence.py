@@ -1,127 +1,143 @@
-"""Which value of a property is used: the best evidence there is, and which one that was."""
+"""From labels, predictions and facts to one value of each property of each structure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from matscreen.data import data_path
-from matscreen.training import best_labels
+from matscreen.errors import InputError
+from matscreen.facts import COLUMNS, facts_for
+from matscreen.properties import EVIDENCE, PROPERTIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from matscreen.store import Store
-
-COLUMNS = (
-    "structure_id",
-    "property",
-    "mean",
-    "std",
-    "lower",
-    "upper",
-    "evidence",
-    "method",
-    "in_domain",
+_ORDER: Final = {name: 10 * position for position, name in enumerate(EVIDENCE)}
+_LOW_CONFIDENCE: Final = _ORDER["surrogate"] + 5
+_LOWEST_COUNTS: Final = (
+    "oxygen_vacancy_formation_energy",
+    "oxygen_migration_barrier",
+    "polar_barrier",
 )
-Z90 = 1.6448536269514722
-"""Half-width of a normal 90 % interval in standard deviations."""
+"""Properties that are the lowest over sites, hops or paths, by definition."""
 
 
-def assemble(store: Store, candidates: pd.DataFrame, properties: Sequence[str]) -> pd.DataFrame:
-    """Give every candidate the best value of every property.
-
-    In order: measured facts of checked confidence, DFT labels, labels of a machine-learned
-    potential, surrogate predictions, documented priors. A property that nothing knows has no row.
+def gather_properties(
+    candidates: pd.DataFrame,
+    *,
+    labels: pd.DataFrame | None = None,
+    predictions: pd.DataFrame | None = None,
+    facts: bool = True,
+) -> pd.DataFrame:
+    """Put labels, predictions and facts into one tidy table, the best value of each.
 
     Args:
-        store: Where labels and predictions are.
-        candidates: Rows with `structure_id`, `formula`, `spacegroup`, `volume_per_atom`.
-        properties: Registry names.
+        candidates: Columns structure_id, formula and, where known, spacegroup, input_id.
+        labels: A `labels` table. Labels of the structure that a candidate was relaxed from count
+            as its own.
+        predictions: A `predictions` table.
+        facts: Whether to join `data/reference/facts.csv`.
 
     Returns:
-        One row for each known (structure, property) with the columns `COLUMNS`, in registry
-        units; sorted by structure and property.
+        A tidy property table (see `matscreen.facts.COLUMNS`), at most one row a structure and
+        property.
     """
     import pandas as pd
 
-    layers = [_measured(candidates), _labelled(store), _predicted(store)]
-    wanted = set(candidates["structure_id"])
-    known = pd.concat([layer.astype({"in_domain": object}) for layer in layers if len(layer)])
-    known = known[known["property"].isin(properties) & known["structure_id"].isin(wanted)]
-    # Layers stand in order of evidence, except that a label of the store may itself be a prior.
-    known = known.drop_duplicates(["structure_id", "property"], keep="first")
-    missing = []
-    for name in properties:
-        have = set(known.loc[known["property"] == name, "structure_id"])
-        rest = candidates[~candidates["structure_id"].isin(have)]
-        guess = _prior(name, rest, known)
-        if len(guess):
-            missing.append(guess)
-    table = pd.concat([known, *missing])[list(COLUMNS)]
-    return table.sort_values(["structure_id", "property"], kind="stable").reset_index(drop=True)
+    parts = []
+    if facts:
+        parts.append(facts_for(candidates))
+    if labels is not None and not labels.empty:
+        parts.append(_from_labels(candidates, labels))
+    if predictions is not None and not predictions.empty:
+        parts.append(_from_predictions(candidates, predictions))
+    parts = [part for part in parts if not part.empty]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return best_evidence(pd.concat(parts, ignore_index=True))
 
 
-def load_facts() -> pd.DataFrame:
-    """Read the measured facts that ship with matscreen, with their source and confidence."""
+def best_evidence(properties: pd.DataFrame) -> pd.DataFrame:
+    """Keep the best value of each property of each structure.
+
+    measured > dft > mlip > surrogate > prior; a measured fact of low confidence stands between
+    surrogate and prior. Among equals the lowest value counts where the property is defined as a
+    lowest over sites, hops or paths; else the smallest std, then the smaller mean. Rows without a
+    finite mean are dropped.
+
+    Args:
+        properties: Columns structure_id, property, mean, evidence and, where known, std, lower,
+            upper, in_domain, confidence, method.
+
+    Returns:
+        At most one row a structure and property, sorted by both.
+
+    Raises:
+        InputError: A column is missing or a kind of evidence is unknown.
+    """
+    needed = ("structure_id", "property", "mean", "evidence")
+    lacking = [name for name in needed if name not in properties]
+    if lacking:
+        raise InputError(f"the property table lacks the columns {', '.join(lacking)}")
+    unknown = set(properties["evidence"]) - set(_ORDER)
+    if unknown:
+        raise InputError(f"unknown evidence {sorted(unknown)}; known: {', '.join(EVIDENCE)}")
+    table = properties[np.isfinite(properties["mean"].to_numpy(dtype=float))].copy()
+    order = table["evidence"].map(_ORDER)
+    if "confidence" in table:
+        doubtful = (table["evidence"] == "measured") & (table["confidence"] == "low")
+        order = order.mask(doubtful, _LOW_CONFIDENCE)
+    for name in ("std", "lower", "upper"):
+        if name not in table:
+            table[name] = np.nan
+    keys = ["structure_id", "property", "_order", "_low", "std", "mean"]
+    low = table["mean"].where(table["property"].isin(_LOWEST_COUNTS), 0.0)
+    table = table.assign(_order=order, _low=low).sort_values(keys, kind="stable")
+    best: pd.DataFrame = table.drop_duplicates(["structure_id", "property"])
+    return best.drop(columns=["_order", "_low"]).reset_index(drop=True)
+
+
+def _from_labels(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_csv(data_path("reference", "facts.csv"), comment="#")
-
-
-def _measured(candidates: pd.DataFrame) -> pd.DataFrame:
-    facts = load_facts()
-    # A fact that was only recalled never outranks a computed value.
-    facts = facts[facts["confidence"].isin({"verified", "citation-verified"})]
-    by_phase = facts.dropna(subset=["spacegroup"]).astype({"spacegroup": int})
-    anywhere = facts[facts["spacegroup"].isna()].drop(columns="spacegroup")
-    keys = candidates[["structure_id", "formula", "spacegroup"]].astype({"spacegroup": int})
-    import pandas as pd
-
-    joined = pd.concat(
-        [keys.merge(by_phase, on=["formula", "spacegroup"]), keys.merge(anywhere, on="formula")]
+    own = candidates[["structure_id"]].assign(label_id=candidates["structure_id"])
+    owners = [own]
+    if "input_id" in candidates:
+        through = candidates[["structure_id", "input_id"]].dropna()
+        owners.append(through.rename(columns={"input_id": "label_id"}))
+    link = pd.concat(owners, ignore_index=True).drop_duplicates()
+    table = labels[labels["property"].isin(list(PROPERTIES))]
+    table = table.rename(columns={"structure_id": "label_id"}).merge(link, on="label_id")
+    # A label of the structure itself before one of the structure that it came from.
+    table = table.assign(
+        _inherited=table["label_id"] != table["structure_id"],
+        _low=table["value"].where(table["property"].isin(_LOWEST_COUNTS), 0.0),
     )
-    joined = joined.drop_duplicates(["structure_id", "property"], keep="first")
-    return _with_interval(
-        joined.assign(
-            mean=joined["value"], evidence="measured", method=joined["source"], in_domain=True
-        )
+    table = table.sort_values(
+        ["structure_id", "property", "evidence", "_inherited", "_low", "std", "value"],
+        kind="stable",
+    ).drop_duplicates(["structure_id", "property", "evidence"])
+    return pd.DataFrame(
+        {
+            "structure_id": table["structure_id"],
+            "property": table["property"],
+            "mean": table["value"].astype(float),
+            "std": table["std"].astype(float),
+            "lower": np.nan,
+            "upper": np.nan,
+            "evidence": table["evidence"],
+            "in_domain": True,
+            "confidence": "",
+            "method": table["method"],
+        }
+    ).reset_index(drop=True)
+
+
+def _from_predictions(candidates: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    table = predictions[predictions["structure_id"].isin(set(candidates["structure_id"]))]
+    columns = ["structure_id", "property", "mean", "std", "lower", "upper", "in_domain"]
+    table = table[columns].assign(
+        evidence="surrogate", confidence="", method=table["model_id"].astype(str)
     )
-
-
-def _labelled(store: Store) -> pd.DataFrame:
-    labels = best_labels(store.read("labels").to_pandas())
-    return _with_interval(labels.assign(mean=labels["value"], in_domain=True))
-
-
-def _predicted(store: Store) -> pd.DataFrame:
-    table = store.read("predictions").to_pandas()
-    table = table.assign(evidence="surrogate", method=table["model_id"])
-    return table[list(COLUMNS)]
-
-
-def _prior(name: str, candidates: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    from matscreen.priors import has_prior, prior
-
-    if candidates.empty or not has_prior(name):
-        return candidates.head(0)
-    # A prior may build on a better known property, as the Curie temperature on the barrier.
-    values = known.pivot(index="structure_id", columns="property", values="mean")
-    info = candidates.drop(columns=[c for c in values.columns if c in candidates.columns])
-    guess = prior(name, info.join(values, on="structure_id"))
-    return guess.assign(
-        structure_id=candidates["structure_id"].to_numpy(),
-        property=name,
-        evidence="prior",
-        in_domain=True,
-    )[list(COLUMNS)]
-
-
-def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
-    std = table["std"].fillna(0.0) if "std" in table else np.zeros(len(table))
-    result = table.assign(std=std)
-    result["lower"] = result["mean"] - Z90 * result["std"]
-    result["upper"] = result["mean"] + Z90 * result["std"]
-    return result[list(COLUMNS)]
+    return table[list(COLUMNS)].reset_index(drop=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,15 +70,27 @@ def analyze_symmetry(crystal: Crystal, *, symprec: float = SYMPREC) -> Symmetry:
         dataset = moyopy.MoyoDataset(cell, symprec=symprec)
     except Exception as error:  # moyopy raises bare exceptions of its own
         raise StructureError("no_symmetry", f"moyopy: {error}") from error
-    rotations = np.unique(np.array(dataset.operations.rotations), axis=0)
+    number = int(dataset.number)
+    # The group's own operations, not the dataset's: those leave out what a supercell breaks.
+    polar, centrosymmetric, order = _point_group(number)
     return Symmetry(
-        number=int(dataset.number),
-        polar=bool(np.abs(rotations.mean(axis=0)).max() > 1e-8),
-        centrosymmetric=bool((rotations == -np.eye(3, dtype=rotations.dtype)).all((1, 2)).any()),
-        n_operations=len(rotations),
+        number=number,
+        polar=polar,
+        centrosymmetric=centrosymmetric,
+        n_operations=order,
         n_orbits=len(set(dataset.orbits)),
         n_primitive=len(dataset.prim_std_cell.numbers),
     )
+
+
+@cache
+def _point_group(number: int) -> tuple[bool, bool, int]:
+    import moyopy
+
+    rotations = np.unique(np.array(moyopy.operations_from_number(number).rotations), axis=0)
+    polar = bool(np.abs(rotations.mean(axis=0)).max() > 1e-8)
+    inversion = -np.eye(3, dtype=rotations.dtype)
+    return polar, bool((rotations == inversion).all((1, 2)).any()), len(rotations)
 
 
 def distance_invariant(crystal: Crystal) -> FloatArray:

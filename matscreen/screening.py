@@ -82,8 +82,9 @@ def run_screen(
         counter.items = sum(each.seen for each in pulled)
     with ledger.stage("describe") as counter:
         # The labelled candidates of the bundle are what the surrogates learn from.
-        stages.load_bundle(store, progress=progress)
-        counter.items = stages.describe(store, screen.descriptor_set, progress=progress)
+        bundle = stages.load_bundle(store, progress=progress)
+        wanted = {name for each in (bundle, *pulled) for name in each.ids}
+        counter.items = stages.describe(store, screen.descriptor_set, wanted, progress=progress)
     with ledger.stage("train") as counter:
         cards = stages.train(
             store, screen.descriptor_set, seed=screen.ranking.seed, progress=progress
@@ -173,7 +174,7 @@ def rank(
         InputError: Nothing suitable was pulled.
     """
     from matscreen import ranking as monte_carlo
-    from matscreen.evidence import assemble
+    from matscreen.evidence import gather_properties
     from matscreen.mechanisms import get_mechanism
     from matscreen.mechanisms.device import Device
 
@@ -185,9 +186,11 @@ def rank(
             "ranked: no ordered oxide among them; the table `failures` says why"
         )
     mechanisms = [get_mechanism(name) for name in screen.mechanisms]
-    needed = {name for m in mechanisms for name in (*m.requires, *m.optional)}
-    needed.add("energy_above_hull")
-    values = assemble(store, candidates, sorted(needed))
+    values = gather_properties(
+        candidates,
+        labels=store.read("labels").to_pandas(),
+        predictions=store.read("predictions").to_pandas(),
+    )
     progress("rank", 0, 1)
     table = monte_carlo.rank(
         candidates,
@@ -206,7 +209,8 @@ def rank(
 def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
     """Return the pulled candidates with what identifies them, sorted by structure id.
 
-    Several entries of one structure (duplicates) are joined: `source` and `source_id` list them.
+    Several entries of one material are joined: `source` and `source_id` list all of them, so that
+    every entry of a source is found either in a ranking or among the failures.
     """
     import numpy as np
 
@@ -215,11 +219,13 @@ def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
     table = table[table["structure_id"].isin(ids) & table["lattice"].notna()]
     cells = np.array(table["lattice"].tolist(), dtype=float).reshape(-1, 3, 3)
     table["volume_per_atom"] = np.abs(np.linalg.det(cells)) / table["nsites"].to_numpy()
+    table["material_id"] = table["material_id"].fillna(table["structure_id"])
     origin = store.read("provenance").to_pandas().sort_values(["source", "source_id"])
-    joined = origin.groupby("structure_id", sort=True)[["source", "source_id"]].agg(
+    origin = origin.merge(table[["structure_id", "material_id"]], on="structure_id")
+    joined = origin.groupby("material_id", sort=True)[["source", "source_id"]].agg(
         lambda column: ";".join(dict.fromkeys(column))
     )
-    table = table.merge(joined.reset_index(), on="structure_id", how="left")
+    table = table.merge(joined.reset_index(), on="material_id", how="left")
     return table.sort_values("structure_id", kind="stable").reset_index(drop=True)
 
 

@@ -29,6 +29,7 @@ Progress = Callable[[str, int, int | None], None]
 
 TRAINED_PROPERTIES = (
     "spontaneous_polarization",
+    "well_depth",
     "polar_barrier",
     "oxygen_vacancy_formation_energy",
     "oxygen_migration_barrier",
@@ -142,16 +143,32 @@ def load_bundle(store: Store, *, progress: Progress = quiet) -> Pulled:
     parts = {
         name: _bundle_part(name) for name in ("candidates", "provenance", "labels", "failures")
     }
-    candidates = parts["candidates"]
     known = set(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
     labelled = store.read("labels", ["structure_id"]).num_rows
-    ids = candidates["structure_id"].to_pylist()
-    if not set(ids) <= known or labelled < parts["labels"].num_rows:
+    everything = parts["candidates"]["structure_id"].to_pylist()
+    if not set(everything) <= known or labelled < parts["labels"].num_rows:
         for done, (name, table) in enumerate(parts.items()):
             progress("load bundle", done, len(parts))
             store.upsert(name, table)
     progress("load bundle", len(parts), len(parts))
-    return Pulled("bundle", tuple(ids), len(ids), parts["failures"].num_rows, 0)
+    ids = _relaxed_oxides(parts["candidates"], parts["labels"])
+    failed = parts["failures"].num_rows
+    return Pulled("bundle", ids, len(ids) + failed, failed, 0)
+
+
+def _relaxed_oxides(candidates: pa.Table, labels: pa.Table) -> tuple[str, ...]:
+    """Leave out the unrelaxed starting points and the elements that serve as references."""
+    import pyarrow.compute as pc
+
+    relaxed = labels.filter(pc.equal(labels["property"], "energy_per_atom"))["structure_id"]
+    mask = pc.is_in(candidates["structure_id"], value_set=pc.unique(relaxed))
+    systems = candidates["chemsys"].to_pylist()
+    ids = candidates["structure_id"].to_pylist()
+    return tuple(
+        name
+        for name, is_relaxed, system in zip(ids, mask.to_pylist(), systems, strict=True)
+        if is_relaxed and "O" in system.split("-") and system != "O"
+    )
 
 
 def _bundle_part(name: str) -> pa.Table:

@@ -200,7 +200,14 @@ class CrystalBatch:
 
     @classmethod
     def from_arrow(cls, candidates: pa.Table) -> CrystalBatch:
-        """Read a `candidates` table straight into arrays, without an object for each row."""
+        """Read a `candidates` table straight into arrays, without an object for each row.
+
+        Raises:
+            StructureError: A candidate has a composition but no cell.
+        """
+        if candidates["lattice"].null_count:
+            bare = candidates["lattice"].null_count
+            raise StructureError("no_cell", f"{bare} of {candidates.num_rows} candidates")
         table = candidates.combine_chunks()
         if table.num_rows == 0:
             return cls.from_crystals([])

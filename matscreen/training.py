@@ -11,7 +11,7 @@ import numpy as np
 
 from matscreen import tables
 from matscreen.errors import ModelError, StoreError
-from matscreen.properties import EVIDENCE
+from matscreen.evidence import best_evidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,28 +19,6 @@ if TYPE_CHECKING:
 
     from matscreen.store import Store
     from matscreen.surrogates import Surrogate
-
-# Of several labels of one structure the lowest counts where the property is defined as a lowest.
-_LOWEST = {"oxygen_vacancy_formation_energy", "oxygen_migration_barrier", "polar_barrier"}
-
-
-def best_labels(labels: pd.DataFrame) -> pd.DataFrame:
-    """Reduce labels to one row for each structure and property: the best evidence.
-
-    Among labels of equal evidence the lowest value counts for properties that are defined as
-    a lowest over sites, hops or paths, else the last one.
-
-    Args:
-        labels: Rows of the `labels` table.
-    """
-    rank = {name: i for i, name in enumerate(EVIDENCE)}
-    rows = labels.assign(_rank=labels["evidence"].map(rank))
-    lowest = rows["property"].isin(_LOWEST)
-    rows["_order"] = np.where(lowest, rows["value"], 0.0)
-    rows = rows.sort_values(["structure_id", "property", "_rank", "_order"], kind="stable")
-    best = rows.drop_duplicates(["structure_id", "property"], keep="first")
-    return best.drop(columns=["_rank", "_order"]).reset_index(drop=True)
-
 
 def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
     """Read the described candidates with their chemical system, sorted by structure id.
@@ -73,12 +51,13 @@ def property_model(
     features = feature_table(store, descriptor_set)
     version = str(features["version"].iloc[0])
     labels = store.read("labels").to_pandas()
-    labels = best_labels(labels[labels["property"] == property_name])
-    known = labels[["structure_id", "value", "std"]].merge(features, on="structure_id")
+    labels = labels[labels["property"] == property_name]
+    values = best_evidence(labels.rename(columns={"value": "mean"}))
+    known = values[["structure_id", "mean", "std"]].merge(features, on="structure_id")
     known = known.sort_values("structure_id", kind="stable")
     names = feature_names(features)
     X = known[names].to_numpy(np.float32).astype(np.float64)
-    y = known["value"].to_numpy(np.float64)
+    y = known["mean"].to_numpy(np.float64)
     noise = known["std"].to_numpy(np.float64)
     groups = known["chemsys"].tolist()
     if len(y) == 0:

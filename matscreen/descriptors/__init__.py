@@ -1,0 +1,78 @@
+"""Descriptors: numbers that describe crystals, for a whole batch at once.
+
+`get_descriptor_set("standard").featurize(batch)` gives one row a structure. Sets:
+
+- `composition`: Magpie statistics and charges; also from formulas alone (`featurize_formulas`).
+- `fast`: the same, and the ions on the A, B and X sites.
+- `standard`: the same, and geometry and symmetry.
+
+Another package adds a set through the entry-point group ``matscreen.descriptors``: an entry
+that loads to a `DescriptorSet`, or to a callable that makes one.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from matscreen.descriptors.base import DescriptorSet, Failure, Features
+from matscreen.descriptors.sets import (
+    CHARGES,
+    COMPOSITION,
+    GEOMETRY,
+    SITES,
+    SYMMETRY,
+    BlockSet,
+    featurize_formulas,
+)
+from matscreen.errors import InputError
+
+_MAGPIE = "Ward et al., npj Comput. Mater. 2, 16028 (2016)"
+_SITES = (
+    "Shannon, Acta Cryst. A 32, 751 (1976); Goldschmidt, Naturwissenschaften 14, 477 (1926); "
+    "Bartel et al., Sci. Adv. 5, eaav0693 (2019); Hoppe, Z. Kristallogr. 150, 23 (1979)"
+)
+_GEOMETRY = (
+    "O'Keeffe and Brese, J. Am. Chem. Soc. 113, 3226 (1991); Salinas-Sanchez et al., J. Solid "
+    "State Chem. 100, 201 (1992); Steinhardt, Nelson and Ronchetti, Phys. Rev. B 28, 784 (1983)"
+)
+
+DESCRIPTOR_SETS: dict[str, DescriptorSet] = {
+    one.name: one
+    for one in (
+        BlockSet("composition", "1", _MAGPIE, (COMPOSITION, CHARGES)),
+        BlockSet("fast", "1", f"{_MAGPIE}; {_SITES}", (COMPOSITION, CHARGES, SITES)),
+        BlockSet(
+            "standard",
+            "1",
+            f"{_MAGPIE}; {_SITES}; {_GEOMETRY}",
+            (COMPOSITION, CHARGES, SITES, GEOMETRY, SYMMETRY),
+        ),
+    )
+}
+"""The shipped sets, by name."""
+
+__all__ = [
+    "DESCRIPTOR_SETS",
+    "DescriptorSet",
+    "Failure",
+    "Features",
+    "featurize_formulas",
+    "get_descriptor_set",
+]
+
+
+def get_descriptor_set(name: str) -> DescriptorSet:
+    """Return a descriptor set by name: one of `DESCRIPTOR_SETS`, or an installed entry point.
+
+    Raises:
+        InputError: No set has this name.
+    """
+    if name in DESCRIPTOR_SETS:
+        return DESCRIPTOR_SETS[name]
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="matscreen.descriptors", name=name):
+        loaded = entry.load()
+        made = loaded if isinstance(loaded, DescriptorSet) else loaded()
+        return cast(DescriptorSet, made)
+    raise InputError(f"unknown descriptor set {name!r}; known: {', '.join(DESCRIPTOR_SETS)}")

@@ -1,0 +1,232 @@
+"""The shipped descriptor sets: blocks of columns computed from one shared analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from matscreen.descriptors import composition, geometry, oxidation, sites, symmetry
+from matscreen.descriptors.base import Column, Failure, Features
+from matscreen.descriptors.bonds import Bonds, Neighbours, find_neighbours
+from matscreen.descriptors.composition import Compositions
+from matscreen.errors import StructureError
+from matscreen.structures import CrystalBatch, FloatArray, IntArray
+
+_CHUNK_SITES = 4096
+_MIN_VOLUME = 1e-3  # Å³ per cell, as in `Crystal`
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Intermediate results of a batch, computed when a block first asks for them.
+
+    Attributes:
+        batch: The structures.
+    """
+
+    batch: CrystalBatch
+
+    @cached_property
+    def _counted(self) -> tuple[Compositions, IntArray]:
+        return Compositions.from_batch(self.batch)
+
+    @property
+    def compositions(self) -> Compositions:
+        """Elements and amounts."""
+        return self._counted[0]
+
+    @property
+    def slot(self) -> IntArray:
+        """Slot of the element of each site, (s,)."""
+        return self._counted[1]
+
+    @cached_property
+    def row(self) -> IntArray:
+        """Structure of each site, (s,)."""
+        return np.repeat(np.arange(len(self.batch)), np.diff(self.batch.offsets))
+
+    @cached_property
+    def charges(self) -> FloatArray:
+        """Oxidation states, (n, m)."""
+        return oxidation.oxidation_states(self.compositions)
+
+    @cached_property
+    def anion(self) -> np.ndarray:
+        """Which slots are anions, (n, m)."""
+        return oxidation.anion_mask(self.compositions, self.charges)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """All pairs of sites within the cutoff."""
+        return find_neighbours(self.batch)
+
+    @cached_property
+    def bonds(self) -> Bonds:
+        """Bonds between cations and anions."""
+        anion = self.anion[self.row, self.slot]
+        return Bonds.between(self.neighbours, ~anion, anion)
+
+    @cached_property
+    def sites(self) -> sites.Sites:
+        """Roles and ions."""
+        return sites.assign_sites(
+            self.compositions, self.charges, self.anion, self.bonds, row=self.row, slot=self.slot
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns that are computed together.
+
+    Attributes:
+        columns: Label and unit of each.
+        compute: From the analysis of n structures to (n, k) values.
+    """
+
+    columns: tuple[Column, ...]
+    compute: Callable[[Analysis], FloatArray]
+
+
+COMPOSITION = Block(composition.COLUMNS, lambda a: composition.composition_features(a.compositions))
+CHARGES = Block(oxidation.COLUMNS, lambda a: oxidation.charge_features(a.compositions, a.charges))
+SITES = Block(sites.COLUMNS, lambda a: sites.site_features(a.compositions, a.sites))
+GEOMETRY = Block(
+    geometry.COLUMNS,
+    lambda a: geometry.geometry_features(
+        a.batch, a.compositions, a.sites, a.neighbours, a.bonds, a.slot
+    ),
+)
+SYMMETRY = Block(symmetry.COLUMNS, lambda a: symmetry.symmetry_features(a.batch))
+
+
+@dataclass(frozen=True)
+class BlockSet:
+    """A descriptor set made of blocks.
+
+    Attributes:
+        name: Name in screens and tables.
+        version: Bumped whenever a change moves values.
+        citation: Publications behind the set.
+        blocks: The blocks, in the order of their columns.
+    """
+
+    name: str
+    version: str
+    citation: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Column names, (k,)."""
+        return tuple(label for block in self.blocks for label, _ in block.columns)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each column, (k,)."""
+        return tuple(unit for block in self.blocks for _, unit in block.columns)
+
+    def featurize(self, batch: CrystalBatch) -> Features:
+        """Describe every structure of a batch.
+
+        Structures are taken in chunks of a few thousand sites, which bounds the memory and keeps
+        the arrays in cache. A chunk that fails is halved until the bad structure stands alone.
+        """
+        values = np.full((len(batch), len(self.labels)), np.nan)
+        failures = list(_invalid(batch))
+        bad = {failure.index for failure in failures}
+        good = np.array([i for i in range(len(batch)) if i not in bad], dtype=np.int64)
+        for chunk in _chunks(batch, good):
+            self._fill(batch, chunk, values, failures)
+        return Features(values, tuple(sorted(failures)))
+
+    def _fill(
+        self, batch: CrystalBatch, rows: IntArray, values: FloatArray, failures: list[Failure]
+    ) -> None:
+        try:
+            analysis = Analysis(_take(batch, rows))
+            values[rows] = np.hstack([block.compute(analysis) for block in self.blocks])
+        except Exception as error:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                self._fill(batch, rows[:half], values, failures)
+                self._fill(batch, rows[half:], values, failures)
+            elif isinstance(error, StructureError):
+                failures.append(Failure(int(rows[0]), error.reason, error.detail))
+            else:
+                detail = f"{type(error).__name__}: {error}"
+                failures.append(Failure(int(rows[0]), "descriptor_error", detail))
+
+
+def featurize_formulas(formulas: Sequence[str]) -> Features:
+    """Describe formulas: the columns of the set `composition`.
+
+    Args:
+        formulas: Such as `BaTiO3`, `La0.7Sr0.3MnO3` or `Ca3(PO4)2`.
+
+    Returns:
+        Values, (n, 159); a formula that cannot be read fails with `bad_formula`.
+    """
+    parsed: dict[int, dict[int, float]] = {}
+    failures = []
+    for i, formula in enumerate(formulas):
+        try:
+            parsed[i] = composition.parse_formula(formula)
+        except StructureError as error:
+            failures.append(Failure(i, error.reason, error.detail))
+    width = len(composition.COLUMNS) + len(oxidation.COLUMNS)
+    values = np.full((len(formulas), width), np.nan)
+    if parsed:
+        compositions = Compositions.from_amounts(list(parsed.values()))
+        charges = oxidation.oxidation_states(compositions)
+        values[list(parsed)] = np.hstack(
+            [
+                composition.composition_features(compositions),
+                oxidation.charge_features(compositions, charges),
+            ]
+        )
+    return Features(values, tuple(failures))
+
+
+def _invalid(batch: CrystalBatch) -> list[Failure]:
+    """Find the structures whose arrays are no crystal."""
+    failures: list[Failure] = []
+    with np.errstate(invalid="ignore"):
+        volumes = np.abs(np.linalg.det(batch.lattices)) if len(batch) else np.zeros(0)
+    for i in range(len(batch)):
+        sites_of = slice(int(batch.offsets[i]), int(batch.offsets[i + 1]))
+        numbers, coords = batch.atomic_numbers[sites_of], batch.frac_coords[sites_of]
+        if not len(numbers):
+            failures.append(Failure(i, "no_sites", "the structure holds no atom"))
+        elif not (np.isfinite(volumes[i]) and np.isfinite(coords).all()):
+            failures.append(Failure(i, "not_finite", "a lattice vector or coordinate is no number"))
+        elif volumes[i] < _MIN_VOLUME:
+            failures.append(Failure(i, "flat_cell", f"cell volume {volumes[i]:.2e} Å³"))
+        elif numbers.min() < 1 or numbers.max() > 118:
+            failures.append(Failure(i, "unknown_element", f"atomic numbers {sorted(set(numbers))}"))
+    return failures
+
+
+def _chunks(batch: CrystalBatch, rows: IntArray) -> list[IntArray]:
+    """Cut rows where the number of their sites passes the next multiple of the chunk size."""
+    if not len(rows):
+        return []
+    sizes = np.diff(batch.offsets)[rows]
+    chunk = np.cumsum(sizes) // _CHUNK_SITES
+    return np.split(rows, np.flatnonzero(np.diff(chunk)) + 1)
+
+
+def _take(batch: CrystalBatch, rows: IntArray) -> CrystalBatch:
+    """Take some structures of a batch."""
+    starts, sizes = batch.offsets[rows], np.diff(batch.offsets)[rows]
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
+    return CrystalBatch(
+        batch.lattices[rows],
+        batch.atomic_numbers[index],
+        batch.frac_coords[index],
+        offsets,
+        [batch.ids[i] for i in rows],
+    )

@@ -1,0 +1,40 @@
+"""Switching mechanisms: from material properties and a device to joules per event."""
+
+from __future__ import annotations
+
+from matscreen.mechanisms.base import (
+    Gate,
+    Mechanism,
+    ModelError,
+    SwitchingEnergy,
+    landauer,
+    thermal_barrier,
+)
+from matscreen.mechanisms.device import (
+    APPLICATIONS,
+    Application,
+    Device,
+    FerroelectricGeometry,
+    FilamentGeometry,
+)
+from matscreen.mechanisms.evaluate import MECHANISMS, get_mechanism, switching_energy
+from matscreen.mechanisms.references import ReferenceLine, reference_lines
+
+__all__ = [
+    "APPLICATIONS",
+    "MECHANISMS",
+    "Application",
+    "Device",
+    "FerroelectricGeometry",
+    "FilamentGeometry",
+    "Gate",
+    "Mechanism",
+    "ModelError",
+    "ReferenceLine",
+    "SwitchingEnergy",
+    "get_mechanism",
+    "landauer",
+    "reference_lines",
+    "switching_energy",
+    "thermal_barrier",
+]

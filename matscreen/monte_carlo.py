@@ -1,0 +1,126 @@
+"""Monte-Carlo draws of properties and model errors, and what they say of each material."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from matscreen.mechanisms.base import FloatArray, Mechanism, get_entry, with_model_error
+from matscreen.mechanisms.device import Device
+from matscreen.sampling import draw, normals, stratified_normals
+
+TOP: Final = 10
+"""k of the column p_top_10."""
+SPLITS: Final = ("stated", "independent", "shared")
+"""Splits of the model error that are compared: as stated, all per material, all shared."""
+_CHUNK: Final = 24
+"""Materials at a time: their draws fit in the cache of a core."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """One property of the materials of one ranking, (n,) each; `sigma` is None for a fact."""
+
+    mean: FloatArray
+    sigma: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What the Monte Carlo says of each material, (n,) each.
+
+    Attributes:
+        lower: 5 % quantile of the energy, J.
+        upper: 95 % quantile, J.
+        p_feasible: Share of draws that pass every gate.
+        p_top: Share of draws among the best ten, by split of the model error.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    p_feasible: FloatArray
+    p_top: Mapping[str, FloatArray]
+
+
+def simulate(
+    mechanism: Mechanism,
+    inputs: Mapping[str, Inputs],
+    stable: np.ndarray,
+    ids: np.ndarray,
+    device: Device,
+    application: str,
+    samples: int,
+    seed: int,
+) -> Draws:
+    """Draw in chunks of materials; memory does not grow with their number."""
+    n = len(ids)
+    error = mechanism.model_error
+    uncertain = [name for name, item in inputs.items() if item.sigma is not None]
+    shared = error.shared * stratified_normals(samples, seed, mechanism.name, "shared")
+    lower, upper, p_feasible = np.zeros(n), np.zeros(n), np.zeros(n)
+    leaders = {split: Leaders(samples) for split in SPLITS}
+    quantiles = [round(q * (samples - 1)) for q in (0.05, 0.95)]
+    # In a fixed order, so that equal energies fall the same way whatever order the rows come in.
+    order = np.argsort(ids, kind="stable")
+    for start in range(0, n, _CHUNK):
+        rows = order[start : start + _CHUNK]
+        z = np.stack(
+            [normals(len(uncertain) + 1, samples, seed, ids[row], mechanism.name) for row in rows]
+        )
+        values: dict[str, FloatArray] = {}
+        for name, item in inputs.items():
+            if item.sigma is None:
+                values[name] = item.mean[rows][:, None]
+            else:
+                values[name] = draw(
+                    get_entry(name),
+                    item.mean[rows],
+                    item.sigma[rows],
+                    z[:, uncertain.index(name)],
+                )
+        energy = mechanism.energies(values, device, application)
+        own = error.material * z[:, -1]
+        passed = energy.feasible & stable[rows][:, None]
+        p_feasible[rows] = passed.mean(axis=1)
+        # The shared error moves all materials of a mechanism alike: it changes no rank in it.
+        ranked = {
+            "stated": with_model_error(energy.floor_J, energy.nominal_J, own),
+            "independent": with_model_error(
+                energy.floor_J, energy.nominal_J, error.total * z[:, -1]
+            ),
+            "shared": energy.nominal_J,
+        }
+        for split in SPLITS:
+            leaders[split].add(np.where(passed, ranked[split], np.inf), rows)
+        total = with_model_error(energy.floor_J, ranked["stated"], shared)
+        lower[rows], upper[rows] = np.partition(total, quantiles, axis=1)[:, quantiles].T
+    return Draws(lower, upper, p_feasible, {split: leaders[split].shares(n) for split in SPLITS})
+
+
+class Leaders:
+    """The ten best feasible materials of each draw, kept while chunks pass by."""
+
+    def __init__(self, samples: int) -> None:
+        self._energy = np.full((samples, TOP), np.inf)
+        self._owner = np.full((samples, TOP), -1, dtype=np.int64)
+
+    def add(self, energies: FloatArray, rows: np.ndarray) -> None:
+        """Take the energies of some materials, (materials, samples), infinite where infeasible."""
+        worst = self._energy.max(axis=1)
+        useful = (energies < worst).any(axis=1)
+        if not useful.any():
+            return
+        energy = np.concatenate([self._energy, energies[useful].T], axis=1)
+        new = np.broadcast_to(rows[useful], (len(energy), int(useful.sum())))
+        owner = np.concatenate([self._owner, new], axis=1)
+        best = np.argpartition(energy, TOP - 1, axis=1)[:, :TOP]
+        self._energy = np.take_along_axis(energy, best, axis=1)
+        self._owner = np.take_along_axis(owner, best, axis=1)
+
+    def shares(self, n: int) -> FloatArray:
+        """Share of the draws in which each of n materials is among the best."""
+        owners = self._owner[np.isfinite(self._energy)]
+        return np.bincount(owners, minlength=n)[:n] / len(self._energy)

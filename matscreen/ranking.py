@@ -1,0 +1,343 @@
+"""Monte-Carlo ranking of candidates by the energy of one switching event.
+
+Every draw takes each property from its error, applies the model error of the mechanism and ranks;
+a draw in which a gate fails has rank infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from matscreen.crystal_facts import crystal_facts
+from matscreen.errors import InputError
+from matscreen.evidence import best_evidence
+from matscreen.mechanisms import Device, Mechanism, SwitchingEnergy, get_mechanism
+from matscreen.mechanisms.base import FACTS, PARAMETERS, FloatArray, get_entry
+from matscreen.monte_carlo import SPLITS, Draws, Inputs, simulate
+from matscreen.priors import fill_missing
+from matscreen.properties import EVIDENCE, PROPERTIES
+from matscreen.sampling import sigma_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEADING_COLUMNS: Final = (
+    "rank",
+    "rank_in_mechanism",
+    "formula",
+    "structure_id",
+    "mechanism",
+    "energy_nominal_J",
+    "energy_lower_J",
+    "energy_upper_J",
+    "energy_floor_J",
+    "energy_ceiling_J",
+    "p_feasible",
+    "p_top_10",
+    "feasible",
+    "reasons",
+    "pareto",
+    "energy_above_hull",
+    "in_domain",
+    "evidence",
+    "source",
+    "source_id",
+    "flags",
+    "spacegroup",
+    "prototype",
+    "chemsys",
+)
+"""First columns of a ranking; properties with their evidence and diagnostics follow."""
+
+
+def rank(
+    candidates: pd.DataFrame,
+    properties: pd.DataFrame,
+    mechanisms: Sequence[str | Mechanism] = ("ferroelectric", "valence_change"),
+    device: Device | None = None,
+    application: str = "synapse",
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    max_energy_above_hull: float | None = None,
+) -> pd.DataFrame:
+    """Rank materials by the energy of one event, one row a material and mechanism.
+
+    - `energy_nominal_J`, `energy_floor_J`, `energy_ceiling_J`: at the best property values.
+    - `energy_lower_J`, `energy_upper_J`: 5 and 95 % quantiles of the draws, property and model
+      errors together, widened where needed to hold the nominal energy (a property at its physical
+      bound can only err to one side).
+    - `feasible`: every gate is passed at the best values; `p_feasible`: the share of draws that
+      pass. `reasons` names the failed gates.
+    - `p_top_10`: probability to be among the best ten of its mechanism.
+    - `rank_in_mechanism` and the pooled `rank` order by nominal energy, feasible rows first; equal
+      energies share the smaller rank. Between mechanisms the class of device sets the decades.
+    - `pareto`: no feasible material of the mechanism is better in nominal energy, energy above hull
+      and p_feasible at once.
+
+    Candidates of one material (`material_id`) are represented by the one with the most computed or
+    measured properties, then the lowest energy above hull. Missing properties are filled with
+    priors. The draws of a structure depend on seed, structure and mechanism alone: neither the
+    order nor the choice of the candidates changes its energies.
+
+    Args:
+        candidates: Columns structure_id, formula; where known material_id, spacegroup, prototype,
+            chemsys, lattice, nsites, source, source_id, energy_above_hull.
+        properties: Tidy table: structure_id, property, mean, evidence; where known std (in the
+            unit of the property), lower, upper (90 %), in_domain, confidence.
+        mechanisms: Names or mechanisms.
+        device: The specification; the common one when not given.
+        application: `synapse`, `logic` or `neuron`.
+        samples: Number of draws.
+        seed: Seed of the draws.
+        max_energy_above_hull: Largest energy above hull, eV/atom; unknown values pass.
+
+    Returns:
+        Rows by rank; columns begin with `LEADING_COLUMNS`. `attrs["units"]` maps columns to units,
+        `attrs["model_error"]` gives the split of the model error and `attrs["split_sensitivity"]`
+        what another split would make of the best candidate.
+
+    Raises:
+        InputError: A column is missing, a structure_id occurs twice, or a name is unknown.
+    """
+    import pandas as pd
+
+    spec = device if device is not None else Device()
+    chosen = [get_mechanism(m) if isinstance(m, str) else m for m in mechanisms]
+    _check(candidates, samples, chosen)
+    table = best_evidence(properties)
+    materials = _representatives(candidates, table)
+    wanted = {name for m in chosen for name in (*m.requires, *m.optional)} - set(FACTS)
+    known = table[table["structure_id"].isin(set(materials["structure_id"]))]
+    filled = fill_missing(materials, known, tuple(sorted(wanted)))
+    columns = _Columns(materials, filled)
+    blocks, sensitivity = [], []
+    for mechanism in chosen:
+        block, note = _rank_one(
+            mechanism, columns, spec, application, samples, seed, max_energy_above_hull
+        )
+        blocks.append(block)
+        sensitivity.append(note)
+    result = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
+    result.insert(0, "rank", _ranks(result["feasible"], result["energy_nominal_J"]))
+    result = result.sort_values(["rank", "structure_id", "mechanism"], kind="stable")
+    rest = [name for name in result if name not in LEADING_COLUMNS]
+    result = result[[*LEADING_COLUMNS, *rest]].reset_index(drop=True)
+    result.attrs["units"] = column_units([str(name) for name in result.columns])
+    result.attrs["model_error"] = {
+        m.name: {"shared": m.model_error.shared, "material": m.model_error.material} for m in chosen
+    }
+    result.attrs["split_sensitivity"] = sensitivity
+    return result
+
+
+def column_units(columns: Sequence[str]) -> dict[str, str]:
+    """Return the units of the columns of a ranking that have one."""
+    units = {}
+    for name in columns:
+        if name in PROPERTIES or name in PARAMETERS or name in FACTS:
+            units[name] = get_entry(name).unit
+        elif name.endswith("_J"):
+            units[name] = "J"
+        elif name.endswith("_V_per_m"):
+            units[name] = "V/m"
+        elif name.rsplit("_", 1)[-1] in ("V", "K", "A", "s"):
+            units[name] = name.rsplit("_", 1)[-1]
+    return units
+
+
+class _Columns:
+    """Properties of the materials of a ranking as columns, in the order of the materials."""
+
+    def __init__(self, materials: pd.DataFrame, table: pd.DataFrame) -> None:
+        self.materials = materials
+        ids = materials["structure_id"].to_numpy()
+        self._by_name: dict[str, pd.DataFrame] = {
+            str(name): rows.set_index("structure_id").reindex(ids)
+            for name, rows in table.groupby("property", sort=True)
+        }
+        if materials.empty:
+            names = (*PROPERTIES, *PARAMETERS)
+            self._by_name = {name: table.head(0).set_index("structure_id") for name in names}
+        if "energy_above_hull" in self._by_name:
+            self.hull = self._by_name["energy_above_hull"]["mean"].to_numpy(dtype=float)
+        elif "energy_above_hull" in materials:
+            self.hull = materials["energy_above_hull"].to_numpy(dtype=float, na_value=np.nan)
+        else:
+            self.hull = np.full(len(materials), np.nan)
+        volume = self._by_name.get("volume_per_atom")
+        self.facts = crystal_facts(
+            materials, None if volume is None else volume["mean"].to_numpy(dtype=float)
+        )
+
+    def inputs(self, mechanism: Mechanism) -> dict[str, Inputs]:
+        """Return what a mechanism uses: properties with errors, facts of the crystal without."""
+        found: dict[str, Inputs] = {}
+        for name in (*mechanism.requires, *mechanism.optional):
+            if name in FACTS:
+                found[name] = Inputs(self.facts[name], None)
+            elif name in self._by_name:
+                rows, entry = self._by_name[name], get_entry(name)
+                mean = np.clip(rows["mean"].to_numpy(dtype=float), entry.lower, entry.upper)
+                found[name] = Inputs(mean, sigma_of(entry, rows))
+        for name in mechanism.requires:
+            if name not in found:
+                raise InputError(f"{mechanism.name} needs {name}, for which there is no prior")
+        return found
+
+    def texts(self, name: str, column: str) -> np.ndarray:
+        """Return a text column of a property, for example its evidence."""
+        return np.asarray(self._by_name[name][column].to_numpy(dtype=object))
+
+    def in_domain(self, names: Sequence[str]) -> np.ndarray:
+        """Whether every value of the named properties lies in the domain of its model."""
+        result = np.ones(len(self.materials), dtype=bool)
+        for name in names:
+            rows = self._by_name.get(name)
+            if rows is not None and "in_domain" in rows:
+                result &= ~(rows["in_domain"].to_numpy(dtype=object) == False)  # noqa: E712
+        return result
+
+
+def _rank_one(
+    mechanism: Mechanism,
+    columns: _Columns,
+    device: Device,
+    application: str,
+    samples: int,
+    seed: int,
+    max_hull: float | None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    import pandas as pd
+
+    inputs = columns.inputs(mechanism)
+    materials = columns.materials
+    center = {name: item.mean for name, item in inputs.items()}
+    energy = mechanism.energies(center, device, application)
+    stable = ~(columns.hull > (np.inf if max_hull is None else max_hull))
+    ids = materials["structure_id"].astype(str).to_numpy()
+    drawn = simulate(mechanism, inputs, stable, ids, device, application, samples, seed)
+    feasible = energy.feasible & stable
+    reasons = [list(found) for found in energy.reasons]
+    for index in np.flatnonzero(~stable):
+        reasons[index].insert(
+            0,
+            f"above_hull: {columns.hull[index]:.3f} eV/atom above the hull, "
+            f"{max_hull:.3f} are allowed",
+        )
+    used = [name for name, item in inputs.items() if item.sigma is not None]
+    flags = [list(found) for found in energy.warnings]
+    for name in mechanism.requires:
+        for index in np.flatnonzero(columns.texts(name, "evidence") == "prior"):
+            flags[index].append(f"no_estimate: {name} is a guess over all oxides")
+    frame = pd.DataFrame(
+        {
+            "rank_in_mechanism": _ranks(feasible, energy.nominal_J),
+            "formula": materials["formula"].to_numpy(),
+            "structure_id": ids,
+            "mechanism": mechanism.name,
+            "energy_nominal_J": energy.nominal_J,
+            "energy_lower_J": np.minimum(drawn.lower, energy.nominal_J),
+            "energy_upper_J": np.maximum(drawn.upper, energy.nominal_J),
+            "energy_floor_J": energy.floor_J,
+            "energy_ceiling_J": energy.ceiling_J,
+            "p_feasible": drawn.p_feasible,
+            "p_top_10": drawn.p_top["stated"],
+            "feasible": feasible,
+            "reasons": ["; ".join(found) for found in reasons],
+            "pareto": _pareto(energy.nominal_J, columns.hull, drawn.p_feasible, feasible),
+            "energy_above_hull": columns.hull,
+            "in_domain": columns.in_domain(used),
+            "evidence": _worst_evidence(columns, mechanism.requires),
+            "flags": ["; ".join(found) for found in flags],
+        }
+    )
+    for name in ("source", "source_id", "spacegroup", "prototype", "chemsys"):
+        frame[name] = materials[name].to_numpy() if name in materials else None
+    for name in used:
+        frame[name] = inputs[name].mean
+        frame[f"{name}_evidence"] = columns.texts(name, "evidence")
+    for name, values in energy.diagnostics.items():
+        frame[name] = np.broadcast_to(values, len(frame))
+    return frame, _sensitivity(mechanism, energy, feasible, drawn, ids)
+
+
+def _sensitivity(
+    mechanism: Mechanism,
+    energy: SwitchingEnergy,
+    feasible: np.ndarray,
+    drawn: Draws,
+    ids: np.ndarray,
+) -> dict[str, Any]:
+    """What the split of the model error makes of the best candidate of a mechanism."""
+    note: dict[str, Any] = {"mechanism": mechanism.name, "structure_id": None}
+    if not feasible.any():
+        return note
+    best = int(np.lexsort((ids, np.where(feasible, energy.nominal_J, np.inf)))[0])
+    note["structure_id"] = str(ids[best])
+    for split in SPLITS:
+        note[f"p_top_10_{split}"] = float(drawn.p_top[split][best])
+    return note
+
+
+def _check(candidates: pd.DataFrame, samples: int, mechanisms: Sequence[Mechanism]) -> None:
+    lacking = [name for name in ("structure_id", "formula") if name not in candidates]
+    if lacking:
+        raise InputError(f"the candidates lack the columns {', '.join(lacking)}")
+    if candidates["structure_id"].duplicated().any():
+        twice = candidates.loc[candidates["structure_id"].duplicated(), "structure_id"].iloc[0]
+        raise InputError(f"structure_id {twice!r} occurs twice among the candidates")
+    if samples < 100:
+        raise InputError(f"at least 100 samples are needed for a 90 % interval, got {samples}")
+    if not mechanisms:
+        raise InputError("name at least one mechanism")
+
+
+def _representatives(candidates: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """One candidate a material, sorted by structure_id."""
+    frame = candidates.sort_values("structure_id", kind="stable")
+    if "material_id" not in frame:
+        return frame.reset_index(drop=True)
+    solid = table[table["evidence"].isin(["measured", "dft", "mlip"])]
+    known = frame["structure_id"].map(solid["structure_id"].value_counts()).fillna(0)
+    hulls = table[table["property"] == "energy_above_hull"].set_index("structure_id")["mean"]
+    hull = frame["structure_id"].map(hulls)
+    group = frame["material_id"].fillna(frame["structure_id"])
+    frame = frame.assign(_known=-known, _hull=hull, _group=group)
+    frame = frame.sort_values(["_known", "_hull", "structure_id"], kind="stable")
+    frame = frame.drop_duplicates("_group").sort_values("structure_id", kind="stable")
+    return frame.drop(columns=["_known", "_hull", "_group"]).reset_index(drop=True)
+
+
+def _ranks(feasible: Any, energy: Any) -> np.ndarray:
+    """Rank by energy, feasible first; ties share the smaller rank."""
+    import pandas as pd
+
+    good = np.asarray(feasible, dtype=bool)
+    series = pd.Series(np.asarray(energy, dtype=float))
+    first = series.where(good).rank(method="min")
+    second = series.where(~good).rank(method="min") + int(good.sum())
+    return np.asarray(first.fillna(second).astype("int64"))
+
+
+def _pareto(
+    energy: FloatArray, hull: FloatArray, p_feasible: FloatArray, feasible: np.ndarray
+) -> np.ndarray:
+    """Whether no feasible row is at least as good in all three and better in one."""
+    result = np.zeros(len(energy), dtype=bool)
+    rows = np.flatnonzero(feasible)
+    costs = np.stack([energy, np.where(np.isnan(hull), np.inf, hull), -p_feasible], axis=1)
+    for row in rows:
+        no_worse = (costs[rows] <= costs[row]).all(axis=1)
+        better = (costs[rows] < costs[row]).any(axis=1)
+        result[row] = not (no_worse & better).any()
+    return result
+
+
+def _worst_evidence(columns: _Columns, names: Sequence[str]) -> np.ndarray:
+    order = {name: position for position, name in enumerate(EVIDENCE)}
+    worst = np.max([[order[e] for e in columns.texts(name, "evidence")] for name in names], axis=0)
+    return np.array([EVIDENCE[position] for position in worst], dtype=object)

@@ -1,0 +1,137 @@
+"""Captions of the figures: each says what is drawn and how to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from matscreen.report.figures import MAX_MAP_POINTS, best_of_mechanisms
+from matscreen.report.formatting import (
+    format_energy,
+    format_number,
+    format_percent,
+    formula_html,
+    formula_text,
+    plural,
+    words,
+)
+from matscreen.report.quality import Quality
+from matscreen.report.reference import NumberedLine
+from matscreen.report.result import Candidate, ScreenResult
+
+
+def energy_caption(result: ScreenResult, lines: Sequence[NumberedLine]) -> Markup:
+    """Say what the energies of the leading candidates are beside the nearest reference."""
+    groups = best_of_mechanisms(result)
+    shown = [row for rows in groups.values() for row in rows]
+    kind = "leading candidates" if result.feasible else "least energies (none feasible)"
+    text = Markup("<b>The {} {} of each mechanism.</b>").format(
+        max((len(rows) for rows in groups.values()), default=0), kind
+    )
+    reading = [_below(name, rows, lines) for name, rows in groups.items() if lines]
+    if reading:
+        text += Markup(" Whole intervals below a reference: {}.").format(Markup("; ").join(reading))
+    wide = sorted(_decades(row) for row in shown)
+    if wide:
+        text += Markup(
+            " The median interval spans {} decades: neighbouring rows are rarely different."
+        ).format(f"{wide[len(wide) // 2]:.1f}")
+    return text
+
+
+def _below(name: str, rows: Sequence[Candidate], lines: Sequence[NumberedLine]) -> Markup:
+    best = min(rows, key=lambda row: row.nominal)
+    above = next((line for line in lines if line.energy >= best.nominal), None)
+    if above is None:
+        return Markup("{}, none (the best is above every reference)").format(words(name))
+    sure = sum(row.upper < above.energy for row in rows)
+    return Markup("{}, {} of {} (“{}”, <span class=nb>{}</span>)").format(
+        words(name), sure or "none", len(rows), above.name, format_energy(above.energy)
+    )
+
+
+def energy_summary(result: ScreenResult) -> str:
+    """Say in plain text what the energy chart shows, for readers who cannot see it."""
+    parts = [
+        f"{words(name)}: from {formula_text(rows[0].formula)} at {format_energy(rows[0].nominal)} "
+        f"to {formula_text(rows[-1].formula)} at {format_energy(rows[-1].nominal)}"
+        for name, rows in best_of_mechanisms(result).items()
+    ]
+    return (
+        "Chart of predicted switching energies with 90 % intervals on a logarithmic axis. "
+        f"{'; '.join(parts)}. The table of candidates holds the same numbers."
+    )
+
+
+def map_caption(result: ScreenResult) -> Markup:
+    """Say who is on the Pareto front of energy and stability, and what is not drawn."""
+    drawn = [row for row in result.candidates if row.hull is not None and row.nominal > 0.0]
+    feasible = [row for row in drawn if row.feasible]
+    front = sorted((row for row in feasible if row.pareto), key=lambda row: (row.hull, row.nominal))
+    text = Markup("<b>Energy against stability.</b> {} in colour, {} in grey.").format(
+        plural(len(feasible), "feasible pair"),
+        plural(len(drawn) - len(feasible), "pair that fails a gate", "pairs that fail a gate"),
+    )
+    if front:
+        text += Markup(" Ringed: the {} on the Pareto front, from {} to {}.").format(
+            plural(len(front), "pair"), _spot(front[0]), _spot(front[-1])
+        )
+    missing = len(result.candidates) - len(drawn)
+    if missing:
+        text += Markup(" {} without a known energy above the hull left out.").format(
+            plural(missing, "pair")
+        )
+    if len(drawn) > MAX_MAP_POINTS:
+        text += Markup(" Grey points are thinned to keep the page light.")
+    return text
+
+
+def _spot(row: Candidate) -> Markup:
+    return Markup("{} (<span class=nb>{}</span>, <span class=nb>{} meV/atom</span>)").format(
+        formula_html(row.formula), format_energy(row.nominal), f"{1e3 * (row.hull or 0.0):.0f}"
+    )
+
+
+def parity_caption(quality: Quality) -> Markup:
+    """Say how large the error is beside the null model, and how honest the intervals are."""
+    unit = "" if quality.unit in {"", "1"} else f" {quality.unit}"
+    return Markup(
+        "Error <b class=nb>{}{}</b>, null model <span class=nb>{}{}</span>{}. "
+        "The 90&nbsp;% intervals hold <b class=nb>{}</b> of {}{}."
+    ).format(
+        format_number(quality.mae, digits=2),
+        unit,
+        format_number(quality.null_mae, digits=2),
+        unit,
+        _gain(quality),
+        format_percent(quality.coverage),
+        plural(len(quality.y), "held-out label"),
+        _honesty(quality),
+    )
+
+
+def _gain(quality: Quality) -> Markup | str:
+    if not (math.isfinite(quality.mae) and quality.null_mae > 0.0):
+        return ""
+    if not quality.beats_null:
+        return Markup(" <strong class=alarm>(no better)</strong>")
+    return f" ({format_percent(1.0 - quality.mae / quality.null_mae)} less)"
+
+
+def _honesty(quality: Quality) -> Markup | str:
+    if not quality.y:
+        return ""
+    # two standard deviations of the share that chance alone would give
+    slack = 2.0 * math.sqrt(0.9 * 0.1 / len(quality.y))
+    if quality.coverage < 0.9 - slack:
+        return Markup(": <strong class=alarm>too narrow</strong>")
+    if quality.coverage > 0.9 + slack:
+        return ": wider than needed"
+    return ": as promised"
+
+
+def _decades(row: Candidate) -> float:
+    usable = row.lower > 0.0 and math.isfinite(row.upper)
+    return math.log10(row.upper / row.lower) if usable else math.nan

@@ -1,0 +1,161 @@
+"""The report: one HTML file that asks for nothing outside itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from matscreen.report import captions, figures, formatting, parity, tables
+from matscreen.report.axes import Figure
+from matscreen.report.palette import DARK, LIGHT, series_role
+from matscreen.report.quality import Quality, measure
+from matscreen.report.reference import number_lines
+from matscreen.report.result import ScreenResult, code_of
+from matscreen.report.verdict import common_reasons, event_of, write_verdict
+
+
+@dataclass(frozen=True)
+class _Parity:
+    quality: Quality
+    div: str
+    caption: Markup
+    drawn: bool
+
+
+def write_report(path: str | Path, result: ScreenResult) -> Path:
+    """Write the report of a screen as one self-contained HTML file.
+
+    The same result gives the same bytes. The file holds Plotly once, makes no request and forbids
+    its own scripts to make one.
+
+    Args:
+        path: The file to write; its folder is created.
+        result: The finished screen.
+
+    Returns:
+        The path written.
+
+    Raises:
+        StoreError: A model card is malformed.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    part.write_text(render_report(result), encoding="utf-8", newline="\n")
+    return part.replace(target)
+
+
+def render_report(result: ScreenResult) -> str:
+    """Return the report of a screen as HTML text.
+
+    Raises:
+        StoreError: A model card is malformed.
+    """
+    from plotly.offline import get_plotlyjs
+
+    lines = number_lines(result.reference_lines)
+    qualities = tuple(measure(card) for card in result.model_cards)
+    drawings = _figures(result, qualities)
+    parities = [
+        _Parity(quality, f"parity-{i}", captions.parity_caption(quality), f"parity-{i}" in drawings)
+        for i, quality in enumerate(qualities)
+    ]
+    shown = tables.listed_candidates(result)
+    scale = tables.interval_scale(shown)
+    dropped = [row for row in result.candidates if not row.feasible]
+    return _template().render(
+        result=result,
+        screen=result.screen,
+        event=event_of(result.screen.application),
+        verdict=write_verdict(result, qualities),
+        settings=tables.device_settings(result.screen.device),
+        lines=lines,
+        mechanisms=[(name, series_role(i)) for i, name in enumerate(result.mechanisms)],
+        candidates=[(row, tables.interval_span(row, scale)) for row in shown],
+        scale=[10.0**end for end in scale],
+        drawings=drawings,
+        captions={
+            "energy": captions.energy_caption(result, lines),
+            "map": captions.map_caption(result),
+        },
+        summary=captions.energy_summary(result),
+        parities=parities,
+        gates=tables.shares(common_reasons(dropped)),
+        dropped=len(dropped),
+        failure_shares=tables.failure_shares(result.failures),
+        failure_rows=tables.failure_rows(result.failures),
+        provenance=tables.provenance_sections(result.provenance),
+        style=_asset("style.css"),
+        colours=_colours(),
+        script=_asset("report.js"),
+        plotly=Markup(get_plotlyjs()),
+        data=_json(
+            {
+                "figures": {name: _plain(figure) for name, figure in drawings.items()},
+                "dark": {LIGHT[role]: DARK[role] for role in LIGHT},
+            }
+        ),
+    )
+
+
+def _figures(result: ScreenResult, qualities: tuple[Quality, ...]) -> dict[str, Figure]:
+    lines = number_lines(result.reference_lines)
+    made = {"energy": figures.energy_figure(result, lines), "map": figures.map_figure(result)}
+    for index, quality in enumerate(qualities):
+        made[f"parity-{index}"] = parity.parity_figure(quality)
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def _plain(figure: Figure) -> dict[str, Any]:
+    content = json.loads(figure.figure.to_json())
+    return {
+        "data": content["data"],
+        "layout": {**content["layout"], "height": figure.height},
+        "narrow": figure.narrow,
+    }
+
+
+def _json(content: Any) -> Markup:
+    # inside a script element only `<` can end the element or open a comment
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _asset(name: str) -> Markup:
+    return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _colours() -> Markup:
+    def block(colours: dict[str, str]) -> str:
+        return "".join(f"--{role}:{colour};" for role, colour in colours.items())
+
+    dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{block(DARK)}}}}}"
+    return Markup(f":root{{{block(LIGHT)}}}{dark}")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("matscreen.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(
+        energy=formatting.format_energy,
+        percent=formatting.format_percent,
+        formula=formatting.formula_html,
+        plain_formula=formatting.formula_text,
+        number=formatting.format_number,
+        words=formatting.words,
+        code=code_of,
+        spacegroup=formatting.spacegroup_symbol,
+    )
+    environment.globals["interval"] = formatting.format_interval
+    return environment.get_template("template.html.j2")

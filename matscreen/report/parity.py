@@ -1,0 +1,99 @@
+"""Parity plots: held-out predictions of a surrogate against its labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from matscreen.report.axes import Figure, axis, base_layout, plain, short, thin
+from matscreen.report.formatting import DASH, format_number
+from matscreen.report.palette import LIGHT
+from matscreen.report.quality import Quality
+
+MAX_PARITY_POINTS = 400
+"""Points of a parity plot; beyond it they are thinned evenly over the labels."""
+
+
+def parity_figure(quality: Quality) -> Figure | None:
+    """Draw held-out predictions against labels; intervals that miss the label stand out.
+
+    Returns:
+        None when there is no out-of-fold prediction.
+    """
+    if not quality.y:
+        return None
+    order = sorted(range(len(quality.y)), key=lambda index: quality.y[index])
+    keep = thin(order, MAX_PARITY_POINTS)
+    covered = quality.covered
+    figure = go.Figure()
+    values = quality.y + quality.mean
+    ends = [short(min(values)), short(max(values))]
+    figure.add_trace(
+        go.Scatter(
+            x=ends,
+            y=ends,
+            mode="lines",
+            line={"color": LIGHT["line"], "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    )
+    for hit, colour in ((True, LIGHT["series-0"]), (False, LIGHT["alarm"])):
+        figure.add_trace(_parity_trace(quality, [i for i in keep if covered[i] is hit], colour))
+    unit = f" ({plain(quality.unit)})" if quality.unit not in {"", "1"} else ""
+    scale: dict[str, Any] = {"nticks": 6, "range": _padded(ends, log=quality.logarithmic)}
+    if quality.logarithmic:
+        ticks = _log_ticks(*scale["range"])
+        scale |= {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    figure.update_layout(
+        base_layout(),
+        margin={"l": 56, "r": 10, "t": 10, "b": 46},
+        xaxis={**axis(f"Label{unit}"), **scale},
+        yaxis={**axis(f"Predicted{unit}"), **scale},
+    )
+    return Figure(figure, 300)
+
+
+def _parity_trace(quality: Quality, keep: Sequence[int], colour: str) -> go.Scatter:
+    mean = [quality.mean[i] for i in keep]
+    return go.Scatter(
+        x=[short(quality.y[i]) for i in keep],
+        y=[short(value) for value in mean],
+        mode="markers",
+        marker={"color": colour, "size": 5},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [short(max(0.0, quality.upper[i] - quality.mean[i])) for i in keep],
+            "arrayminus": [short(max(0.0, quality.mean[i] - quality.lower[i])) for i in keep],
+            "color": colour,
+            "thickness": 0.6,
+            "width": 0,
+        },
+        hovertext=[
+            f"label {format_number(quality.y[i])}<br>predicted {format_number(quality.mean[i])} "
+            f"({format_number(quality.lower[i])} {DASH} {format_number(quality.upper[i])})"
+            for i in keep
+        ],
+        hoverinfo="text",
+        showlegend=False,
+    )
+
+
+def _padded(ends: Sequence[float], *, log: bool) -> list[float]:
+    low, high = (math.log10(ends[0]), math.log10(ends[1])) if log else (ends[0], ends[1])
+    pad = 0.06 * (high - low) or 0.5
+    return [low - pad, high + pad]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of every decade between two powers of ten; beyond two decades only 1."""
+    steps = (1, 2, 5) if high - low < 2.0 else (1,)
+    ticks = [
+        float(f"{step}e{power}")
+        for power in range(math.floor(low), math.ceil(high) + 1)
+        for step in steps
+    ]
+    return [tick for tick in ticks if low <= math.log10(tick) <= high]

@@ -1,0 +1,171 @@
+"""Potentials by name: any ASE calculator, with the facts a label must carry about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from matscreen.errors import InputError, MissingDependencyError
+
+MP2020_OXIDE_CORRECTION = -0.687
+"""Shift per oxygen of an oxide in the MP2020 scheme, eV (Wang et al. 2021)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Potential:
+    """A calculator and what is known about it.
+
+    Attributes:
+        name: Name by which it was asked for; part of every label's method.
+        version: Package and checkpoint version.
+        factory: Makes a fresh ASE calculator around the same loaded model, so that each image of
+            a path keeps its own cached result.
+        oxide_correction: Energy per oxygen that brings its oxides to experiment when O2 is left
+            alone, eV: the MP2020 shift for potentials trained on uncorrected GGA energies, zero
+            for those trained on corrected ones.
+        cell_side: Shortest acceptable repeat distance of a defect cell, Å.
+        max_atoms: Largest defect cell, atoms.
+    """
+
+    name: str
+    version: str
+    factory: Callable[[], Any] = field(repr=False)
+    oxide_correction: float = 0.0
+    cell_side: float = 7.5
+    max_atoms: int = 80
+
+    def calculator(self) -> Any:
+        """Return a fresh ASE calculator (cheap: the model itself is loaded once)."""
+        return self.factory()
+
+
+def get_potential(name: str) -> Potential:
+    """Load a potential.
+
+    Args:
+        name: ``7net-0``, ``7net-l3i5`` (sevenn), ``chgnet``, ``mace`` (MACE-MP small), or the
+            lower-case ASE name of any other calculator (``emt``, ``lj``, ``gpaw``...).
+
+    Raises:
+        MissingDependencyError: The package of the potential is not installed.
+        InputError: No calculator has this name.
+    """
+    if name.startswith("7net"):
+        return _sevennet(name)
+    if name == "chgnet":
+        return _chgnet()
+    if name.startswith("mace"):
+        return _mace(name)
+    return _from_ase(name)
+
+
+def get_calculator(name: str) -> Any:
+    """Return a ready ASE calculator by name; see `get_potential` for the names.
+
+    Raises:
+        MissingDependencyError: The package of the potential is not installed.
+        InputError: No calculator has this name.
+    """
+    return get_potential(name).calculator()
+
+
+def describe_calculator(name: str) -> str:
+    """Return the version string of a potential without loading it, for resumable work.
+
+    Raises:
+        MissingDependencyError: The package of the potential is not installed.
+    """
+    package = "sevenn" if name.startswith("7net") else name.split("-", maxsplit=1)[0]
+    package = {"mace": "mace-torch"}.get(package, package)
+    if name.startswith("7net") or package in ("chgnet", "mace-torch"):
+        try:
+            return f"{package}-{version(package)}"
+        except PackageNotFoundError:
+            raise MissingDependencyError(package, "simulate") from None
+    return f"ase-{version('ase')}"
+
+
+def oxide_correction_of(name: str) -> float:
+    """Return `Potential.oxide_correction` of a potential without loading it, eV per oxygen."""
+    return MP2020_OXIDE_CORRECTION if name.startswith(("7net", "mace")) else 0.0
+
+
+def _sevennet(name: str) -> Potential:
+    try:
+        import torch
+        from sevenn.calculator import SevenNetCalculator
+    except ImportError:
+        raise MissingDependencyError("sevenn", "simulate") from None
+    import warnings
+
+    torch.set_num_threads(1)  # two threads gain 1.5x alone and lose 5x on a shared machine
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = SevenNetCalculator(name, device="cpu")
+
+    def factory() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return SevenNetCalculator(
+                first.model,
+                file_type="model_instance",
+                device="cpu",
+                sevennet_config=first.sevennet_config,
+            )
+
+    return Potential(
+        name, describe_calculator(name), factory, oxide_correction=oxide_correction_of(name)
+    )
+
+
+def _chgnet() -> Potential:
+    try:
+        import torch
+        from chgnet.model import CHGNet
+        from chgnet.model.dynamics import CHGNetCalculator
+    except ImportError:
+        raise MissingDependencyError("chgnet", "simulate") from None
+    torch.set_num_threads(1)
+    model = CHGNet.load(use_device="cpu", verbose=False)
+    return Potential(
+        "chgnet",
+        describe_calculator("chgnet"),
+        lambda: CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="ignore"),
+    )
+
+
+def _mace(name: str) -> Potential:
+    try:
+        import torch
+        from mace.calculators import mace_mp  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        raise MissingDependencyError("mace-torch", "simulate") from None
+    torch.set_num_threads(1)
+    model = name.removeprefix("mace").lstrip("-") or "small"
+    calculator = mace_mp(model=model, device="cpu", default_dtype="float64")
+
+    def factory() -> Any:
+        from copy import copy
+
+        twin = copy(calculator)
+        twin.atoms, twin.results = None, {}
+        return twin
+
+    return Potential(
+        name, describe_calculator(name), factory, oxide_correction=oxide_correction_of(name)
+    )
+
+
+def _from_ase(name: str) -> Potential:
+    from ase.calculators.calculator import get_calculator_class
+
+    try:
+        kind = get_calculator_class(name)
+    except (ImportError, AttributeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"unknown calculator {name!r}; known: 7net-0, 7net-l3i5, chgnet, mace, "
+            "and every calculator name of ASE in lower case (emt, lj...)"
+        ) from error
+    return Potential(name, describe_calculator(name), kind)

@@ -1,0 +1,165 @@
+"""The card of a surrogate: what it was trained on, how it was chosen, how well it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matscreen.properties import get_property
+from matscreen.structures import FloatArray
+from matscreen.surrogates.domain import WIDENING
+from matscreen.surrogates.uncertainty import LEVEL, coverage, winkler_score
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Predictions of every label by models that never saw its chemical system, (n,) each.
+
+    Attributes:
+        y: Labels, in the unit of the property.
+        mean: Predictions.
+        lower: Lower ends of the 90 % intervals.
+        upper: Upper ends of the 90 % intervals.
+        null: Predictions of the constant model.
+        in_domain: Whether the row was near enough to the rows of the other folds.
+        groups: Chemical systems.
+        ids: Structure ids, or None.
+    """
+
+    y: FloatArray
+    mean: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    null: FloatArray
+    in_domain: npt.NDArray[np.bool_]
+    groups: npt.NDArray[np.str_]
+    ids: npt.NDArray[np.str_] | None
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that decide a surrogate's numbers."""
+    return {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+
+
+def metrics(table: OutOfFold) -> dict[str, float | None]:
+    """Return the scores of out-of-fold predictions, in the unit of the property.
+
+    `coverage_90` is the share of labels in their interval, `coverage_worst_fifth` the lowest such
+    share over fifths of the rows sorted by width, `null_mae` the error of the constant model.
+    Undefined scores (no row in the domain, no spread) are None.
+    """
+    error = table.mean - table.y
+    width = table.upper - table.lower
+    inside = table.in_domain
+    fifths = np.array_split(np.argsort(width, kind="stable"), 5)
+    total = float(np.sum(np.square(table.y - table.y.mean())))
+    found = {
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": float(np.sqrt(np.mean(np.square(error)))),
+        "spearman": _spearman(table.y, table.mean),
+        "r2": 1.0 - float(np.sum(np.square(error))) / total if total > 0.0 else math.nan,
+        "null_mae": float(np.mean(np.abs(table.null - table.y))),
+        "coverage_90": coverage(table.y, table.lower, table.upper),
+        "coverage_in_domain": coverage(table.y[inside], table.lower[inside], table.upper[inside]),
+        "coverage_worst_fifth": min(
+            coverage(table.y[rows], table.lower[rows], table.upper[rows]) for rows in fifths
+        ),
+        "fraction_in_domain": float(np.mean(inside)),
+        "mean_width": float(np.mean(width)),
+        "median_width": float(np.median(width)),
+        "winkler": winkler_score(table.y, table.lower, table.upper),
+    }
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def build_card(
+    name: str,
+    table: OutOfFold,
+    *,
+    model: Mapping[str, Any],
+    data: Mapping[str, Any],
+    seconds: float,
+    cpu_seconds: float,
+) -> dict[str, Any]:
+    """Return the card: plain JSON types only.
+
+    Args:
+        name: Registry name of the property.
+        table: Out-of-fold predictions.
+        model: What was chosen: `model`, `members`, `fallback`, `scale`, `quantile`, `selection`,
+            `threshold`, `n_splits`.
+        data: What it was trained on: `labels`, `descriptor_set`, `descriptor_version`, `data_hash`,
+            `seed`, `scheme`, `n_rejected`, `n_used_features`.
+        seconds: Wall time of the training, s.
+        cpu_seconds: Processor time of the training, s.
+    """
+    entry = get_property(name)
+    out_of_fold: dict[str, Any] = {
+        "group": table.groups.tolist(),
+        "y": table.y.tolist(),
+        "mean": table.mean.tolist(),
+        "lower": table.lower.tolist(),
+        "upper": table.upper.tolist(),
+        "in_domain": table.in_domain.tolist(),
+    }
+    if table.ids is not None:
+        out_of_fold = {"structure_id": table.ids.tolist(), **out_of_fold}
+    return {
+        "format": FORMAT,
+        "model_id": f"{name}-{str(data['data_hash'])[:12]}",
+        "property": name,
+        "unit": entry.unit,
+        "transform": "log10" if entry.scale == "log" else "none",
+        "n_labels": len(table.y),
+        "n_groups": len(np.unique(table.groups)),
+        "n_rejected": data["n_rejected"],
+        "model": model["model"],
+        "members": model["members"],
+        "fallback": model["fallback"],
+        "metrics": metrics(table),
+        "interval": {
+            "level": LEVEL,
+            "method": "conformal, out-of-fold residuals normalised by an expected error, "
+            "every chemical system of equal weight",
+            "expected_error": model["scale"],
+            "quantile": model["quantile"],
+        },
+        "domain": {
+            "method": "mean distance to the 5 nearest labelled rows in the leading principal "
+            "components of the standardised features, out-of-fold 95th percentile",
+            "threshold": model["threshold"],
+            "widening": WIDENING,
+        },
+        "split": {
+            "method": "shuffled folds grouped by chemical system",
+            "n_splits": model["n_splits"],
+            "seed": data["seed"],
+        },
+        "selection": dict(model["selection"]),
+        "descriptor_set": data["descriptor_set"],
+        "descriptor_version": data["descriptor_version"],
+        "labels": data["labels"],
+        "n_used_features": data["n_used_features"],
+        "scheme": data["scheme"],
+        "data_hash": data["data_hash"],
+        "versions": library_versions(),
+        "seconds": round(seconds, 3),
+        "cpu_seconds": round(cpu_seconds, 3),
+        "out_of_fold": out_of_fold,
+    }
+
+
+def _spearman(a: FloatArray, b: FloatArray) -> float:
+    from scipy.stats import spearmanr
+
+    if np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
+        return math.nan
+    return float(spearmanr(a, b).statistic)

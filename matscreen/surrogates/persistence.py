@@ -1,0 +1,197 @@
+"""Save and load surrogates with skops: a listed set of types, never a pickle.
+
+A folder holds one surrogate: `card.json`, and the fitted parts in `model-<hash>.skops`. The card
+names the file and its sha256 and is renamed into place last, so that a reader sees the old
+surrogate or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matscreen.errors import ModelError
+from matscreen.surrogates.card import FORMAT
+from matscreen.surrogates.domain import Domain
+from matscreen.surrogates.regression import Surrogate
+from matscreen.surrogates.uncertainty import Scale
+
+CARD = "card.json"
+
+TRUSTED_TYPES = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.tree._tree.Tree",
+)
+"""Types beyond those that skops trusts by itself; anything else is refused."""
+
+
+def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
+    """Write a surrogate into its own folder, replacing the one that is there.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelError: A fitted part is of a type that `load` would refuse.
+    """
+    import skops.io as sio
+
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    domain = surrogate.domain
+    content = sio.dumps(
+        {
+            "n_features": surrogate.n_features,
+            "columns": surrogate.columns,
+            "members": list(surrogate.members),
+            "estimators": dict(surrogate.estimators),
+            "constant": surrogate.constant,
+            "scale_kind": surrogate.scale.kind,
+            "scale_floor": surrogate.scale.floor,
+            "scale_regressor": surrogate.scale.regressor,
+            "quantile": surrogate.quantile,
+            "projection": domain.projection,
+            "neighbours": domain.neighbours,
+            "threshold": domain.threshold,
+            "constant_half": domain.constant_half,
+        },
+        compression=zipfile.ZIP_DEFLATED,
+        compresslevel=1,
+    )
+    _refuse_unknown(sio.get_untrusted_types(data=content), "the surrogate")
+    digest = hashlib.sha256(content).hexdigest()
+    name = f"model-{digest[:16]}.skops"
+    _write_atomically(folder / name, content)
+    card = {**surrogate.card, "file": name, "sha256": digest}
+    text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    _write_atomically(folder / CARD, text.encode())
+    for old in folder.glob("model-*.skops"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+    return folder / CARD
+
+
+def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = None) -> Surrogate:
+    """Read a surrogate that `save` wrote.
+
+    Args:
+        directory: Its folder.
+        descriptor_version: Version of the descriptors to predict from; None skips the comparison.
+
+    Raises:
+        ModelError: The folder holds no surrogate, its file was changed or holds a type that is not
+            trusted, or it was trained with other descriptors or another scikit-learn.
+    """
+    import skops.io as sio
+
+    folder = Path(directory)
+    card = load_card(folder)
+    if descriptor_version is not None and card.get("descriptor_version") != descriptor_version:
+        raise ModelError(
+            f"{folder}: trained on descriptors {card.get('descriptor_set')!r} version "
+            f"{card.get('descriptor_version')!r}, asked to predict from version "
+            f"{descriptor_version!r}: train again"
+        )
+    _check_scikit_learn(card, folder)
+    content = _read_model(folder, card)
+    try:
+        _refuse_unknown(sio.get_untrusted_types(data=content), str(folder))
+        parts = sio.loads(content, trusted=list(TRUSTED_TYPES))
+        return _assemble(card, parts)
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file may raise anything
+        raise ModelError(f"{folder}: not a readable surrogate ({error}): train again") from error
+
+
+def load_card(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the card of a saved surrogate.
+
+    Raises:
+        ModelError: There is none, or it is of another format.
+    """
+    path = Path(directory) / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{directory}: no surrogate here ({CARD} is missing)") from None
+    except ValueError as error:
+        raise ModelError(f"{path}: not a card ({error})") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise ModelError(f"{path}: not a card of format {FORMAT}: train again")
+    return card
+
+
+def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
+    kept = {name: value for name, value in card.items() if name not in ("file", "sha256")}
+    return Surrogate(
+        property=str(card["property"]),
+        card=kept,
+        n_features=int(parts["n_features"]),
+        columns=np.asarray(parts["columns"], dtype=np.int64),
+        members=tuple(parts["members"]),
+        estimators=dict(parts["estimators"]),
+        constant=float(parts["constant"]),
+        scale=Scale(parts["scale_kind"], float(parts["scale_floor"]), parts["scale_regressor"]),
+        quantile=float(parts["quantile"]),
+        domain=Domain(
+            parts["projection"],
+            parts["neighbours"],
+            float(parts["threshold"]),
+            float(parts["constant_half"]),
+        ),
+    )
+
+
+def _read_model(folder: Path, card: Mapping[str, Any]) -> bytes:
+    name = str(card.get("file", ""))
+    if not name or Path(name).name != name:
+        raise ModelError(f"{folder}: the card names no model file")
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot read {name} ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != card.get("sha256"):
+        raise ModelError(f"{folder}: {name} is not the file the card describes: train again")
+    return content
+
+
+def _check_scikit_learn(card: Mapping[str, Any], folder: Path) -> None:
+    from sklearn import __version__ as present
+
+    trained = str(card.get("versions", {}).get("scikit-learn", "unknown"))
+    if trained.split(".")[:2] != present.split(".")[:2]:
+        raise ModelError(
+            f"{folder}: trained with scikit-learn {trained}, this is {present}: train again"
+        )
+
+
+def _refuse_unknown(types: list[str], where: str) -> None:
+    unknown = sorted(set(types) - set(TRUSTED_TYPES))
+    if unknown:
+        raise ModelError(f"{where} holds types that are not trusted: {', '.join(unknown)}")
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import binom, spearmanr
+
+from matscreen.errors import InputError, ModelError
+from matscreen.properties import get_property
+from matscreen.surrogates import data_hash, train
+from matscreen.surrogates.fitting import grouped_folds
+from matscreen.surrogates.portfolio import fit_member
+
+from .conftest import LABELS, PROPERTY, make_data
+
+
+def test_intervals_cover_nine_in_ten_labels_of_new_systems(surrogate):
+    fresh = make_data(1000, seed=9, prefix="new")
+    found = surrogate.predict(fresh.X)
+    hits = int(np.sum((found.lower <= fresh.y) & (fresh.y <= found.upper)))
+    # The quantile itself was estimated from 200 groups: allow for both samples.
+    slack = 3 * np.sqrt(0.09 / 200)
+    assert hits >= binom.ppf(0.001, 1000, 0.9 - slack)
+    assert hits <= binom.ppf(0.999, 1000, 0.9 + slack)
+
+
+def test_intervals_are_wide_where_labels_are_noisy(surrogate):
+    fresh = make_data(1000, seed=9, prefix="new")
+    found = surrogate.predict(fresh.X)
+    assert spearmanr(found.upper - found.lower, fresh.sigma).statistic > 0.6
+    quiet, loud = fresh.X[:, 0] < -0.5, fresh.X[:, 0] > 0.5
+    for rows in (quiet, loud):
+        covered = (found.lower <= fresh.y) & (fresh.y <= found.upper)
+        assert 0.80 < covered[rows].mean() <= 1.0
+    # The error of the model itself adds to both, so the ratio stays below that of the noise.
+    assert found.std[loud].mean() > 1.6 * found.std[quiet].mean()
+
+
+def test_the_mean_beats_the_constant_model_and_std_fits_the_interval(surrogate):
+    fresh = make_data(500, seed=9, prefix="new")
+    found = surrogate.predict(fresh.X)
+    assert np.mean(np.abs(found.mean - fresh.y)) < 0.5 * np.mean(np.abs(fresh.y - 4.0))
+    np.testing.assert_allclose(found.std, (found.upper - found.lower) / 3.29, rtol=1e-12)
+    assert (found.lower <= found.mean).all()
+    assert (found.mean <= found.upper).all()
+
+
+def test_folds_keep_groups_together_and_are_shuffled():
+    groups = np.array([f"{i:03d}" for i in range(100) for _ in range(3)])
+    folds = grouped_folds(groups, seed=0)
+    assert sorted(np.concatenate([held for _, held in folds]).tolist()) == list(range(300))
+    for rows, held in folds:
+        assert not set(groups[rows]) & set(groups[held])
+        # A block of a sorted table would span a fifth of it.
+        assert np.ptp(held) > 200
+    again = grouped_folds(groups, seed=0)
+    other = grouped_folds(groups, seed=1)
+    assert all((a[1] == b[1]).all() for a, b in zip(folds, again, strict=True))
+    assert not all(
+        len(a[1]) == len(b[1]) and (a[1] == b[1]).all() for a, b in zip(folds, other, strict=True)
+    )
+
+
+def test_what_is_shared_within_a_system_does_not_leak():
+    """Labels are pure luck of the system, features name the system: nothing can be learned."""
+    rng = np.random.default_rng(0)
+    system = np.repeat(np.arange(40), 4)
+    X = rng.normal(size=(40, 5))[system] + 0.001 * rng.normal(size=(160, 5))
+    y = rng.normal(size=40)[system]
+    names = [str(s) for s in system]
+
+    def r2(groups):
+        options = {"property": PROPERTY, "labels": LABELS[:5]}
+        return train(X, y, groups=groups, **options).card["metrics"]["r2"]
+
+    assert r2(names) < 0.2
+    assert r2([str(i) for i in range(160)]) > 0.8
+
+
+def test_far_points_are_flagged_and_get_wide_intervals(surrogate, data):
+    near = surrogate.predict(data.X[:50])
+    far = surrogate.predict(data.X[:50] + 30.0)
+    assert near.in_domain.mean() > 0.8
+    assert not far.in_domain.any()
+    width = surrogate.card["out_of_fold"]
+    typical = np.mean(np.array(width["upper"]) - np.array(width["lower"]))
+    assert (far.upper - far.lower > 1.5 * typical).all()
+    assert np.isfinite(far.mean).all()
+
+
+def test_missing_features_are_legal_but_not_all_of_them(surrogate, data):
+    X = data.X[:20].copy()
+    X[::2, 3] = np.nan
+    X[5, 1] = np.inf
+    X[7] = np.nan
+    found = surrogate.predict(X)
+    known = np.arange(20) != 7
+    assert np.isfinite(found.mean[known]).all()
+    assert np.isnan([found.mean[7], found.std[7], found.lower[7], found.upper[7]]).all()
+    assert not found.in_domain[7]
+    assert len(surrogate.predict(np.zeros((0, len(LABELS)))).mean) == 0
+
+
+def test_training_copes_with_missing_and_empty_columns():
+    rows = make_data(60, seed=4)
+    X = np.column_stack([rows.X, np.full(60, np.nan), np.full(60, 7.0)])
+    X[::3, 1] = np.nan
+    X[:, 0] = np.where(np.arange(60) < 50, np.nan, X[:, 0])
+    labels = (*LABELS, "empty", "flat")
+    model = train(X, rows.y, groups=rows.groups, property=PROPERTY, labels=labels)
+    assert model.card["n_used_features"] == len(LABELS)
+    assert np.isfinite(model.predict(X).mean).all()
+
+
+def test_a_log_property_is_modelled_in_decades_and_stays_positive():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(120, 4))
+    y = 10.0 ** (1.5 + 1.2 * X[:, 0] + 0.1 * rng.normal(size=120))
+    name = "relative_permittivity"
+    y = np.clip(y, 1.0, 1e5)
+    model = train(X, y, groups=[str(i) for i in range(120)], property=name, labels=LABELS[:4])
+    found = model.predict(X)
+    assert model.card["transform"] == "log10"
+    assert (found.lower >= get_property(name).lower).all()
+    # Equal steps up and down in decades, where no bound cuts.
+    free = found.lower > 1.0
+    up, down = found.upper[free] / found.mean[free], found.mean[free] / found.lower[free]
+    np.testing.assert_allclose(up, down, rtol=1e-9)
+    assert model.card["metrics"]["spearman"] > 0.9
+
+
+def test_predictions_stay_within_the_physical_bounds():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = np.maximum(0.0, 0.05 * X[:, 0])
+    model = train(
+        X, y, groups=[str(i) for i in range(120)], property="energy_above_hull", labels=LABELS[:4]
+    )
+    found = model.predict(X * 3.0)
+    assert found.lower.min() >= 0.0
+    assert found.mean.min() >= 0.0
+    assert min(model.card["out_of_fold"]["lower"]) >= 0.0
+
+
+def test_few_systems_fall_back_to_a_wide_constant():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4)), rng.normal(4.0, 1.0, size=30)
+    groups = [f"g{i // 3}" for i in range(30)]
+    model = train(X, y, groups=groups, property=PROPERTY, labels=LABELS[:4])
+    assert model.card["fallback"] == "few_chemical_systems"
+    assert model.card["model"] == "constant"
+    found = model.predict(X)
+    assert (found.mean == np.median(y)).all()
+    assert (found.upper - found.lower > 2.0 * np.std(y)).all()
+    assert model.card["metrics"]["coverage_90"] >= 0.85
+    # One system has no other to be compared with; it must still give an answer.
+    alone = train(X[:9], y[:9], groups=["a"] * 9, property=PROPERTY, labels=LABELS[:4])
+    assert alone.card["fallback"] == "one_chemical_system"
+    assert np.isfinite(alone.predict(X).upper).all()
+    assert (alone.predict(X).upper - alone.predict(X).lower > 2.0 * np.std(y[:9])).all()
+
+
+def test_too_few_labels_are_an_error_with_the_count():
+    X = np.zeros((9, 2))
+    X[:, 0] = np.arange(9)
+    y = np.arange(9.0)
+    y[:2] = [np.nan, 99.0]
+    with pytest.raises(ModelError, match="7 usable labels"):
+        train(X, y, groups=list("abcdefghi"), property=PROPERTY, labels=("a", "b"))
+
+
+def test_unusable_rows_are_left_out_and_counted():
+    rows = make_data(60, seed=5)
+    X, y = rows.X.copy(), rows.y.copy()
+    y[3], y[4], X[5] = np.nan, 1e6, np.nan
+    ids = [f"s{i}" for i in range(60)]
+    model = train(X, y, groups=rows.groups, property=PROPERTY, labels=LABELS, ids=ids)
+    assert model.card["n_rejected"] == 3
+    assert model.card["n_labels"] == 57
+    assert not {"s3", "s4", "s5"} & set(model.card["out_of_fold"]["structure_id"])
+
+
+def test_wrong_shapes_are_refused(small):
+    rows = make_data(20, seed=0)
+    with pytest.raises(InputError, match="feature names"):
+        train(rows.X, rows.y, groups=rows.groups, property=PROPERTY, labels=("a",))
+    with pytest.raises(InputError, match="19 of groups"):
+        train(rows.X, rows.y, groups=rows.groups[1:], property=PROPERTY, labels=LABELS)
+    with pytest.raises(InputError, match="unknown property"):
+        train(rows.X, rows.y, groups=rows.groups, property="colour", labels=LABELS)
+    with pytest.raises(InputError, match="8 features, got 3"):
+        small.predict(np.zeros((2, 3)))
+
+
+def test_training_is_deterministic_and_ignores_float32_storage(small):
+    rows = make_data(60, seed=2)
+    stored = rows.X.astype(np.float32)
+    again = train(
+        stored,
+        rows.y,
+        groups=rows.groups,
+        property=PROPERTY,
+        labels=LABELS,
+        descriptor_set="standard",
+        descriptor_version="3",
+    )
+    fresh = make_data(30, seed=8)
+    first, second = small.predict(fresh.X), again.predict(fresh.X.astype(np.float32))
+    for name in ("mean", "std", "lower", "upper", "in_domain"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    timeless = [
+        {key: value for key, value in model.card.items() if "seconds" not in key}
+        for model in (small, again)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_the_order_of_prediction_rows_does_not_matter(small):
+    fresh = make_data(30, seed=8)
+    forward, backward = small.predict(fresh.X), small.predict(fresh.X[::-1])
+    np.testing.assert_allclose(forward.mean, backward.mean[::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gradient_boosting", "extra_trees", "gaussian_process"])
+def test_noisy_labels_count_less(name):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(120, 2))
+    noise = np.where(np.arange(120) % 2, 0.01, 1.5)
+    y = 3.0 + 2.0 * X[:, 0] + noise * rng.normal(size=120)
+    fresh = rng.uniform(-1, 1, size=(200, 2))
+    errors = [
+        np.abs(fit_member(name, X, y, noise=given, seed=0).predict(fresh) - 3.0 - 2.0 * fresh[:, 0])
+        for given in (None, noise)
+    ]
+    assert errors[1].mean() < 0.7 * errors[0].mean()
+
+
+def test_unknown_noise_is_no_noise(small):
+    rows = make_data(60, seed=2)
+    options = {"groups": rows.groups, "property": PROPERTY, "labels": LABELS}
+    unknown = train(rows.X, rows.y, noise=np.full(60, np.nan), **options)
+    np.testing.assert_array_equal(unknown.predict(rows.X).mean, small.predict(rows.X).mean)
+
+
+def test_the_card_tells_everything_and_is_json(surrogate, data):
+    card = json.loads(json.dumps(surrogate.card, allow_nan=False))
+    assert card["property"] == PROPERTY
+    assert card["unit"] == "eV"
+    assert (card["n_labels"], card["n_groups"]) == (400, 200)
+    table = card["out_of_fold"]
+    assert table["y"] == data.y.tolist()
+    assert {len(column) for column in table.values()} == {400}
+    y, lower, upper = (np.array(table[name]) for name in ("y", "lower", "upper"))
+    metrics = card["metrics"]
+    assert metrics["coverage_90"] == pytest.approx(np.mean((lower <= y) & (y <= upper)))
+    assert metrics["mae"] == pytest.approx(np.mean(np.abs(np.array(table["mean"]) - y)))
+    assert metrics["mae"] < metrics["null_mae"]
+    assert 0.86 < metrics["coverage_90"] < 0.94
+    assert card["descriptor_version"] == "3"
+    assert card["versions"]["scikit-learn"]
+
+
+def test_the_data_hash_is_known_before_training_and_sees_every_input(small):
+    rows = make_data(60, seed=2)
+    options = {
+        "groups": rows.groups,
+        "property": PROPERTY,
+        "labels": LABELS,
+        "descriptor_version": "3",
+    }
+    digest = data_hash(rows.X, rows.y, **options)
+    assert digest == small.card["data_hash"]
+    assert small.card["model_id"] == f"{PROPERTY}-{digest[:12]}"
+    y = rows.y.copy()
+    y[0] += 1e-9
+    others = {
+        data_hash(rows.X, y, **options),
+        data_hash(rows.X + 1e-3, rows.y, **options),
+        data_hash(rows.X, rows.y, **{**options, "descriptor_version": "4"}),
+        data_hash(rows.X, rows.y, seed=1, **options),
+        data_hash(rows.X, rows.y, noise=np.ones(60), **options),
+    }
+    assert len(others | {digest}) == 6

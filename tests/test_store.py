@@ -1,0 +1,224 @@
+"""The store: every write whole or not at all, null keys, two writers, a killed writer."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from matscreen import tables
+from matscreen.errors import StoreError
+from matscreen.store import Store
+
+
+def label(structure_id="s1", value=1.0, **more):
+    row = {
+        "structure_id": structure_id,
+        "property": "band_gap",
+        "value": value,
+        "unit": "eV",
+        "evidence": "dft",
+        "method": "PBE",
+        "version": "1",
+    }
+    return row | more
+
+
+def labels(*rows):
+    return tables.from_rows("labels", rows)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def test_a_table_never_written_is_empty_and_has_its_schema(store):
+    assert not store.exists("labels")
+    assert store.version("labels") == -1
+    assert store.read("labels").num_rows == 0
+    assert store.read("labels").schema.names == tables.SCHEMAS["labels"].names
+    assert store.read("labels", ["value", "unit"]).column_names == ["value", "unit"]
+    assert not Path(store.root).exists()  # reading makes nothing
+
+
+def test_unknown_tables_and_columns_are_refused(store):
+    with pytest.raises(StoreError, match="no table 'descriptors_none'"):
+        store.read("descriptors_none")
+    with pytest.raises(StoreError, match=r"no column \['volume'\]"):
+        store.read("labels", ["volume"])
+    store.append("labels", labels(label()))
+    with pytest.raises(StoreError, match=r"no column \['volume'\]"):
+        store.read("labels", ["volume"])
+    with pytest.raises(StoreError, match="needs keys"):
+        store.upsert("descriptors_none", pa.table({"a": [1]}))
+
+
+def test_rows_come_back_as_they_went(store, srtio3):
+    row = tables.candidate_row(srtio3, structure_id="s1", spacegroup=221, prototype="perovskite")
+    store.append("candidates", tables.from_rows("candidates", [row]))
+    assert store.read("candidates").to_pylist() == [row]
+    assert store.read("candidates").schema.field("lattice").metadata == {b"unit": "Å".encode()}
+
+
+def test_upsert_updates_rows_with_null_keys_and_inserts_the_others(store):
+    store.upsert("labels", labels(label("s1", 1.0), label("s2", 2.0, site="O1")))
+    store.upsert(
+        "labels",
+        labels(label("s1", 1.5), label("s2", 2.5), label("s2", 2.7, site="O1", version="2")),
+    )
+    rows = {(r["structure_id"], r["site"]): r for r in store.read("labels").to_pylist()}
+    assert len(rows) == store.read("labels").num_rows == 3
+    assert rows["s1", None]["value"] == 1.5
+    assert rows["s2", None]["value"] == 2.5
+    assert (rows["s2", "O1"]["value"], rows["s2", "O1"]["version"]) == (2.7, "2")
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_upsert_refuses_two_rows_of_one_key(store, times):
+    for _ in range(times):
+        store.upsert("labels", labels(label()))
+    with pytest.raises(StoreError, match="1 of 2 rows for 'labels' repeat the keys"):
+        store.upsert("labels", labels(label(value=1.0), label(value=2.0)))
+    assert store.read("labels").num_rows == times
+
+
+def test_upsert_with_own_keys(store):
+    table = pa.table({"structure_id": ["a", "b"], "radius": [1.0, 2.0]})
+    store.upsert("descriptors_x", table, keys=["structure_id"])
+    store.upsert("descriptors_x", table.slice(1), keys=["structure_id"])
+    assert store.read("descriptors_x").num_rows == 2
+
+
+def test_upsert_of_nothing_writes_no_version(store):
+    store.upsert("labels", labels(label()))
+    version = store.version("labels")
+    store.upsert("labels", labels())
+    assert store.version("labels") == version
+
+
+def test_rows_that_do_not_fit_leave_the_table_alone(store):
+    store.append("labels", labels(label()))
+    before = store.version("labels")
+    for write in (store.append, store.upsert, store.replace):
+        with pytest.raises(StoreError):
+            write("labels", pa.table({"structure_id": ["s9"]}))
+    assert store.version("labels") == before
+    assert store.read("labels").num_rows == 1
+
+
+def test_append_takes_new_columns_and_replace_a_new_schema(store):
+    store.append("descriptors_x", pa.table({"structure_id": ["a"], "one": [1.0]}))
+    store.append("descriptors_x", pa.table({"structure_id": ["b"], "one": [2.0], "two": [3.0]}))
+    rows = sorted(store.read("descriptors_x").to_pylist(), key=lambda row: row["structure_id"])
+    assert rows == [
+        {"structure_id": "a", "one": 1.0, "two": None},
+        {"structure_id": "b", "one": 2.0, "two": 3.0},
+    ]
+    store.replace("descriptors_x", pa.table({"structure_id": ["c"], "three": [1]}))
+    assert store.read("descriptors_x").to_pylist() == [{"structure_id": "c", "three": 1}]
+
+
+def test_every_write_is_one_version(store):
+    versions = []
+    for value in (1.0, 2.0, 3.0):
+        store.append("labels", labels(label(value=value)))
+        versions.append(store.version("labels"))
+    assert versions == [0, 1, 2]
+
+
+def test_a_folder_with_spaces_and_accents(tmp_path):
+    store = Store(tmp_path / "my störe #1")
+    store.upsert("labels", labels(label()))
+    assert store.read("labels").num_rows == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["my störe #1"]
+
+
+def test_places_that_cannot_hold_a_store(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="is a file"):
+        Store(tmp_path / "file")
+    for bad in ("100%", "[1]", "a|b"):
+        with pytest.raises(StoreError, match="Delta tables take no"):
+            Store(tmp_path / bad)
+
+
+def test_a_table_that_another_writer_just_made_gets_no_row_twice(store, monkeypatch):
+    store.upsert("labels", labels(label(value=1.0)))
+    monkeypatch.setattr(Store, "exists", lambda *_: False)  # as it was a moment ago
+    store.upsert("labels", labels(label(value=2.0)))
+    monkeypatch.undo()
+    assert store.read("labels")["value"].to_pylist() == [2.0]
+
+
+WRITER = """
+import sys
+import deltalake
+from matscreen import tables
+from matscreen.store import Store
+
+root, who, rounds, many = sys.argv[1:]
+store = Store(root)
+print("ready", flush=True)
+sys.stdin.readline()
+for turn in range(int(rounds)):
+    store.upsert("labels", tables.from_rows("labels", [
+        {"structure_id": f"{who}-{turn}-{k}" if k else f"shared-{turn}", "property": "band_gap",
+         "value": float(turn), "unit": "eV", "evidence": "dft", "method": "m", "version": who}
+        for k in range(int(many))
+    ]))
+    print(turn, flush=True)
+"""
+
+
+def writer(store, who, *, rounds, many):
+    """Start a process that is about to write and waits for a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, store.root, who, str(rounds), str(many)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def test_two_writers_lose_no_row_and_double_none(store):
+    # They begin together, on a table that is not there yet, and share every second row.
+    both = [writer(store, who, rounds=20, many=2) for who in "ab"]
+    for process in both:
+        go(process)
+    for process in both:
+        process.communicate(timeout=200)
+        assert process.returncode == 0
+    ids = store.read("labels")["structure_id"].to_pylist()
+    expected = {f"{who}-{turn}-1" for who in "ab" for turn in range(20)}
+    expected |= {f"shared-{turn}" for turn in range(20)}
+    assert sorted(ids) == sorted(expected)
+
+
+def test_a_killed_writer_leaves_whole_writes_only(store):
+    many = 500
+    process = writer(store, "a", rounds=10_000, many=many)
+    go(process)
+    done = 0
+    for line in process.stdout:
+        done = int(line) + 1
+        if done == 8:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    rows = store.read("labels")
+    assert rows.num_rows % many == 0
+    assert rows.num_rows >= done * many
+    store.upsert("labels", labels(label("after")))
+    assert store.read("labels").num_rows == rows.num_rows + 1
