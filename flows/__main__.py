@@ -40,8 +40,9 @@ def run(
         load_screen(name)  # a mistake is reported before anything starts
     console = Console()
     console.print("Starting Prefect (offline, embedded) ...", style="dim")
-    from flows.screen import screen
     from matscreen.console import screen_summary
+
+    from flows.screen import screen
 
     for name in screens:
         with progress_bars(quiet=False) as progress:

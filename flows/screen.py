@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import flows  # noqa: I001  # sets Prefect up, so it comes before prefect
-
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+import flows  # sets Prefect up, so it comes before prefect
 from flows import tasks
 from matscreen.config import load_screen
 from matscreen.power import Ledger
@@ -51,7 +50,7 @@ def screen(
         pulled = [tasks.pull(store, spec, progress) for spec in sources or asked.sources]
         counter.items = sum(each.seen for each in pulled)
     with ledger.stage("describe") as counter:
-        counter.items = tasks.describe(store, asked.descriptor_set, progress)
+        counter.items = tasks.describe(store, asked.descriptor_set, pulled, progress)
     with ledger.stage("train") as counter:
         cards = tasks.train(store, asked.descriptor_set, seed, progress)
         counter.items = len(cards)

@@ -25,10 +25,11 @@ def pull(store: str, spec: str, progress: Progress) -> Pulled:
 
 
 @task(name="describe", **OPTIONS)
-def describe(store: str, descriptor_set: str, progress: Progress) -> int:
-    """Compute missing descriptors."""
-    stages.load_bundle(Store(store), progress=progress)
-    return stages.describe(Store(store), descriptor_set, progress=progress)
+def describe(store: str, descriptor_set: str, pulled: list[Pulled], progress: Progress) -> int:
+    """Compute the missing descriptors of what was pulled and of the labelled bundle."""
+    bundle = stages.load_bundle(Store(store), progress=progress)
+    wanted = {name for each in (bundle, *pulled) for name in each.ids}
+    return stages.describe(Store(store), descriptor_set, wanted, progress=progress)
 
 
 @task(name="train", **OPTIONS)

@@ -1,4 +1,4 @@
-"""What a screen says in the terminal: the best candidates, the failures, and where the files are."""
+"""What a screen says in the terminal: its best candidates, its failures, where its files are."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from matscreen.report.formatting import (
     words,
 )
 from matscreen.report.result import Candidate, ScreenResult, read_candidates
+from matscreen.report.verdict import common_reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +65,7 @@ def screen_summary(
         title,
         Text(_tally(result), style="dim"),
         Text(""),
-        _table(result.candidates, n) if result.candidates else Text("Nothing could be ranked."),
-        *_warnings(result),
+        _table(result.feasible, n) if result.feasible else _nothing(result),
         *_failures(result),
         *_paths(result, folder),
     )
@@ -126,19 +126,15 @@ def _tally(result: ScreenResult) -> str:
     return ", ".join(parts)
 
 
-def _warnings(result: ScreenResult) -> tuple[Text, ...]:
-    from matscreen.report.verdict import common_reasons
-
-    if result.feasible or not result.candidates:
-        return ()
+def _nothing(result: ScreenResult) -> Text:
+    # energies of switches that would fail do not belong under the heading of the best
+    if not result.candidates:
+        return Text("Nothing could be ranked.", style="bold yellow")
     reasons = common_reasons(result.candidates)[:_REASONS]
     text = ", ".join(f"{words(code)} ({count:,})" for code, count in reasons)
-    return (
-        Text(""),
-        Text.assemble(
-            ("Nothing is feasible at the asked specification. ", "bold yellow"),
-            f"Most common reasons: {text}." if text else "",
-        ),
+    return Text.assemble(
+        ("Nothing is feasible at the asked specification.", "bold yellow"),
+        f" Most common reasons: {text}." if text else "",
     )
 
 

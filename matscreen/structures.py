@@ -7,9 +7,9 @@ store (Arrow lists), so that descriptors never build an object per structure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,22 +116,17 @@ class Crystal:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Number of atoms of each element in the cell, by symbol, in order of electronegativity."""
+        """Number of atoms of each element in the cell, by symbol, in the order of the formula."""
         from pymatgen.core import Element
 
         numbers, counts = np.unique(self.atomic_numbers, return_counts=True)
-        elements = sorted(
-            ((Element.from_Z(int(z)), int(n)) for z, n in zip(numbers, counts, strict=True)),
-            key=lambda pair: (pair[0].X if pair[0].X == pair[0].X else np.inf, pair[0].symbol),
-        )
-        return {element.symbol: n for element, n in elements}
+        found = {Element.from_Z(int(z)).symbol: int(n) for z, n in zip(numbers, counts, strict=True)}
+        return {symbol: found[symbol] for symbol in sorted(found, key=_place)}
 
     @cached_property
     def formula(self) -> str:
-        """Reduced formula as pymatgen writes it, for example `BaTiO3`."""
-        from pymatgen.core import Composition
-
-        return str(Composition(self.counts).reduced_formula)
+        """Reduced formula as chemists write it, for example `PbTiO3`; see `reduced_formula`."""
+        return reduced_formula(self.counts)
 
     @property
     def chemsys(self) -> str:
@@ -145,6 +140,46 @@ class Crystal:
         for array in (self.lattice, self.atomic_numbers, self.frac_coords):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def reduced_formula(composition: str | Mapping[str, float]) -> str:
+    """Return the reduced formula with the cations in order of falling ionic radius.
+
+    pymatgen sorts by electronegativity and so writes TiPbO3 and FeBiO3; here the larger cation
+    comes first, as in PbTiO3 and BiFeO3, and the anions come last.
+
+    Args:
+        composition: A formula in any order, or amounts by element symbol.
+    """
+    from pymatgen.core import Composition
+
+    reduced, _ = Composition(composition).get_reduced_composition_and_factor()
+    amounts = {element.symbol: float(n) for element, n in reduced.items()}
+    return "".join(
+        f"{symbol}{amounts[symbol]:g}" if amounts[symbol] != 1 else symbol
+        for symbol in sorted(amounts, key=_place)
+    )
+
+
+# The common state is not the highest one for these.
+_COMMON_STATE = {"Ce": 3, "Co": 2, "Cr": 3, "Hg": 2, "Mn": 3, "Ni": 2, "Pb": 2, "Pd": 2, "Tl": 1}
+
+
+@cache
+def _place(symbol: str) -> tuple[int, float, str]:
+    """Sort key of an element in a formula: cations by falling radius, then anions, oxygen late."""
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    electronegativity = element.X if element.X == element.X else 0.0
+    if symbol in {"N", "O", "F", "S", "Cl", "Se", "Br", "I"}:
+        return 1, electronegativity, symbol
+    state = _COMMON_STATE.get(symbol, max(element.common_oxidation_states, default=0))
+    shannon = element.data.get("Shannon radii") or {}
+    sixfold = shannon.get(str(state), {}).get("VI", {})
+    radii = [float(spin["ionic_radius"]) for spin in sixfold.values()]
+    radius = max(radii, default=float(element.average_ionic_radius or element.atomic_radius or 0.0))
+    return 0, -radius, symbol
 
 
 @dataclass(frozen=True, eq=False)

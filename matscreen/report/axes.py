@@ -41,11 +41,12 @@ class Figure:
 
 
 def plain(text: str) -> str:
-    # Plotly reads a little HTML in its texts: what comes from data must not be read as such
+    """Return a text with subscripts, safe in Plotly, which reads a little HTML in its texts."""
     return html.escape(formula_text(text))
 
 
 def hover(row: Candidate) -> str:
+    """Return what is shown when the pointer rests on a candidate."""
     hull = DASH if row.hull is None else f"{1e3 * row.hull:.0f} meV/atom"
     lines = [
         f"<b>{plain(row.formula)}</b> {spacegroup_symbol(row.spacegroup)}",
@@ -61,6 +62,7 @@ def hover(row: Candidate) -> str:
 
 
 def axis(title: str) -> dict[str, Any]:
+    """Return the settings of an axis; the title must be safe in Plotly."""
     return {
         "title": {"text": title, "font": {"size": 13}, "standoff": 10},
         "gridcolor": LIGHT["grid"],
@@ -74,6 +76,10 @@ def axis(title: str) -> dict[str, Any]:
 
 
 def joule_axis(span: Sequence[float], *, title: str) -> dict[str, Any]:
+    """Return the settings of a log axis in joules between two powers of ten.
+
+    Every decade has a grid line, every third one a label when there are many.
+    """
     first, last = math.ceil(span[0]), math.floor(span[1])
     step = 1 if last - first <= 6 else 3
     decades = [power for power in range(first, last + 1) if step == 1 or power % 3 == 0]
@@ -88,6 +94,7 @@ def joule_axis(span: Sequence[float], *, title: str) -> dict[str, Any]:
 
 
 def base_layout() -> dict[str, Any]:
+    """Return the layout of every figure, in the light palette and without a background."""
     return {
         "template": go.layout.Template(),
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -111,10 +118,12 @@ def base_layout() -> dict[str, Any]:
 
 
 def thin(items: Sequence[_Item], limit: int) -> list[_Item]:
+    """Return at most so many items, evenly spaced over the sequence."""
     if len(items) <= limit:
         return list(items)
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
 def short(value: float) -> float:
+    """Return a value in four digits: more would not be seen, and weigh on the page."""
     return float(f"{value:.4g}")

@@ -11,10 +11,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from matscreen.report.formatting import (
-    spacegroup_symbol,
-    words,
+from matscreen.report.axes import (
+    Figure,
+    axis,
+    base_layout,
+    hover,
+    joule_axis,
+    plain,
+    short,
+    thin,
 )
+from matscreen.report.formatting import spacegroup_symbol, words
 from matscreen.report.palette import LIGHT, series_role
 from matscreen.report.reference import NumberedLine, place_labels
 from matscreen.report.result import Candidate, ScreenResult

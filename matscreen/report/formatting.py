@@ -27,6 +27,7 @@ _PREFIXES = (
 )
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _AMOUNT = re.compile(r"(?<=[A-Za-z)\]])\d+(?:\.\d+)?")
+_SCREW = re.compile(r"_(\d)")
 _YEAR = 365.25 * 86400.0
 
 
@@ -72,7 +73,7 @@ def format_interval(lower: float, upper: float, *, unit: str = "J") -> str:
         return DASH
     if lower > 0.0 and upper > 0.0:
         scale, prefix = _prefix(upper, 2)
-        if upper / lower < 1e3 and lower / scale >= 0.01:
+        if upper / lower < 1e3 and lower / scale >= 0.1:
             first = format_number(lower / scale, digits=2)
             second = format_number(upper / scale, digits=2)
             return f"{first}{DASH}{second} {prefix}{unit}"
@@ -148,12 +149,16 @@ def listing(items: list[Markup] | list[str]) -> Markup:
 
 
 def spacegroup_symbol(number: int | None) -> str:
-    """Return the short Hermann-Mauguin symbol of a space group number, empty when unknown."""
+    """Return the short Hermann-Mauguin symbol of a space group number, empty when unknown.
+
+    Screw axes get subscripts: P6₃mc.
+    """
     if number is None or not 1 <= number <= 230:
         return ""
     import moyopy
 
-    return str(moyopy.SpaceGroupType(number).hm_short).replace(" ", "")
+    symbol = str(moyopy.SpaceGroupType(number).hm_short).replace(" ", "")
+    return _SCREW.sub(lambda match: match[1].translate(_SUBSCRIPT), symbol)
 
 
 def _prefix(value: float, digits: int) -> tuple[float, str]:

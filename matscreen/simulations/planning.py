@@ -13,7 +13,7 @@ from matscreen.identity import analyze_symmetry
 from matscreen.simulations.journal import Task
 from matscreen.simulations.supercells import defect_repeats
 from matscreen.sources.base import SourceItem
-from matscreen.structures import Crystal
+from matscreen.structures import Crystal, reduced_formula
 
 FAMOUS: tuple[str, ...] = tuple(
     """
@@ -32,7 +32,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Task kinds and their recipes: vacancy and migration share the relaxed defect cell."""
 
-SHARES: Mapping[str, float] = {"relaxation": 0.36, "double_well": 0.14, "oxygen": 0.50}
+SHARES: Mapping[str, float] = {"relaxation": 0.20, "double_well": 0.20, "oxygen": 0.60}
 """Part of the processor time that each kind gets, so that all kinds of label grow together."""
 
 _PEROVSKITE_PHASES = {221: "Pm-3m", 99: "P4mm", 38: "Amm2", 160: "R3m"}
@@ -84,9 +84,7 @@ def queue_orders(items: Sequence[SourceItem]) -> list[float]:
 @cache
 def _famous() -> dict[str, int]:
     """Rank of each famous compound under the formula that crystals carry."""
-    from pymatgen.core import Composition
-
-    return {Composition(name).reduced_formula: rank for rank, name in enumerate(FAMOUS)}
+    return {reduced_formula(name): rank for rank, name in enumerate(FAMOUS)}
 
 
 def follow_ups(phases: Sequence[Relaxed]) -> list[Task]:

@@ -73,26 +73,25 @@ def ground_state(crystal: Crystal, potential: Potential) -> GroundState:
     Raises:
         StructureError: ``cell_too_large``, or the relaxation failed.
     """
-    return _ground_state(crystal.content_hash, potential.name, _Args(crystal, potential))
+    return _ground_state(crystal.content_hash, potential, _Unkeyed(crystal))
 
 
 @dataclass(frozen=True)
-class _Args:
-    """Carries unhashable arguments past the cache; equal to every other of its kind."""
+class _Unkeyed:
+    """Carries a crystal past the cache, which knows it by its hash; equal to all of its kind."""
 
     crystal: Crystal
-    potential: Potential
 
     def __hash__(self) -> int:
         return 0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Args)
+        return isinstance(other, _Unkeyed)
 
 
 @lru_cache(maxsize=2)
-def _ground_state(_hash: str, _name: str, args: _Args) -> GroundState:
-    crystal, potential = args.crystal, args.potential
+def _ground_state(_hash: str, potential: Potential, unkeyed: _Unkeyed) -> GroundState:
+    crystal = unkeyed.crystal
     repeats = defect_repeats(crystal.lattice)
     size = crystal.nsites * int(np.prod(repeats))
     if size > max(potential.max_atoms, 100):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card import FORMAT
 from matscreen.surrogates.domain import Domain
@@ -51,7 +51,6 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
     import skops.io as sio
 
     folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
     domain = surrogate.domain
     content = sio.dumps(
         {
@@ -75,10 +74,10 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
     _refuse_unknown(sio.get_untrusted_types(data=content), "the surrogate")
     digest = hashlib.sha256(content).hexdigest()
     name = f"model-{digest[:16]}.skops"
-    _write_atomically(folder / name, content)
+    write_atomically(folder / name, content)
     card = {**surrogate.card, "file": name, "sha256": digest}
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    _write_atomically(folder / CARD, text.encode())
+    write_atomically(folder / CARD, text)
     for old in folder.glob("model-*.skops"):
         if old.name != name:
             old.unlink(missing_ok=True)
@@ -184,14 +183,3 @@ def _refuse_unknown(types: list[str], where: str) -> None:
     unknown = sorted(set(types) - set(TRUSTED_TYPES))
     if unknown:
         raise ModelError(f"{where} holds types that are not trusted: {', '.join(unknown)}")
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -93,7 +93,7 @@ def fit_residual_size(X: FloatArray, size: FloatArray, *, seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor
 
     return ExtraTreesRegressor(
-        n_estimators=50,
+        n_estimators=30,
         min_samples_leaf=max(5, len(size) // 60),
         max_features=0.3,
         random_state=seed,
@@ -135,7 +135,7 @@ def _extra_trees(n: int, seed: int, *, weighted: bool) -> Any:
 
     few = n < 600
     return ExtraTreesRegressor(
-        n_estimators=100 if few else 50,
+        n_estimators=100 if few else 40,
         min_samples_leaf=1 if few else 2,
         # A leaf of one row would repeat its label whatever its weight.
         min_weight_fraction_leaf=1.0 / n if weighted else 0.0,

@@ -40,6 +40,7 @@ def test_a_formatted_energy_is_right_to_two_digits(joules):
     [
         (0.8e-15, 5.2e-15, "0.80–5.2 fJ"),
         (4.1e-15, 3.7e-12, "4.1 fJ – 3.7 pJ"),
+        (1.9e-17, 5.7e-15, "19 aJ – 5.7 fJ"),
         (math.nan, 1.0, "–"),
     ],
 )
@@ -77,5 +78,5 @@ def test_formula_html_is_safe_and_loses_nothing(text):
 
 
 def test_spacegroup_symbols():
-    symbols = [f.spacegroup_symbol(n) for n in (99, 161, 221, None, 0)]
-    assert symbols == ["P4mm", "R3c", "Pm-3m", "", ""]
+    symbols = [f.spacegroup_symbol(n) for n in (99, 161, 221, 186, None, 0)]
+    assert symbols == ["P4mm", "R3c", "Pm-3m", "P6₃mc", "", ""]
