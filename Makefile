@@ -54,5 +54,5 @@ clean:  ## remove .venv, results, stores, campaign checkpoints and caches
 test test-simulate: export OMP_NUM_THREADS = 1
 
 venv-core venv-dev venv-simulate:
-	@python=$$(sh tools/find_python.sh $(PYTHON)) \
-		&& "$$python" tools/setup_venv.py $(EXACT) $(@:venv-%=%)
+	@python=$$(sh .ci/find_python.sh $(PYTHON)) \
+		&& "$$python" .ci/setup_venv.py $(EXACT) $(@:venv-%=%)

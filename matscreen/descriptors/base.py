@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from matscreen.structures import CrystalBatch, FloatArray
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Failure:
+class Failure(NamedTuple):
     """One structure that could not be described.
 
     Attributes:
-        index: Its position in the batch.
+        row: Its position in the batch.
         reason: Short, stable code such as `overlapping_atoms`.
         detail: What was seen, in one sentence.
     """
 
-    index: int
+    row: int
     reason: str
     detail: str
 
@@ -31,10 +30,12 @@ class Features:
         values: One row a structure, one column a label, (n, k). NaN means undefined for this
             structure (the A site of a binary oxide); a failed row is all NaN.
         failures: The rows that failed and why.
+        labels: Column names, (k,); empty when the set that made them says it.
     """
 
     values: FloatArray
     failures: tuple[Failure, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @runtime_checkable

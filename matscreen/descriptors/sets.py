@@ -136,11 +136,11 @@ class BlockSet:
         """
         values = np.full((len(batch), len(self.labels)), np.nan)
         failures = list(_invalid(batch))
-        bad = {failure.index for failure in failures}
+        bad = {failure.row for failure in failures}
         good = np.array([i for i in range(len(batch)) if i not in bad], dtype=np.int64)
         for chunk in _chunks(batch, good):
             self._fill(batch, chunk, values, failures)
-        return Features(values, tuple(sorted(failures)))
+        return Features(values, tuple(sorted(failures)), self.labels)
 
     def _fill(
         self, batch: CrystalBatch, rows: IntArray, values: FloatArray, failures: list[Failure]
@@ -176,8 +176,8 @@ def featurize_formulas(formulas: Sequence[str]) -> Features:
             parsed[i] = composition.parse_formula(formula)
         except StructureError as error:
             failures.append(Failure(i, error.reason, error.detail))
-    width = len(composition.COLUMNS) + len(oxidation.COLUMNS)
-    values = np.full((len(formulas), width), np.nan)
+    labels = tuple(label for label, _ in composition.COLUMNS + oxidation.COLUMNS)
+    values = np.full((len(formulas), len(labels)), np.nan)
     if parsed:
         compositions = Compositions.from_amounts(list(parsed.values()))
         charges = oxidation.oxidation_states(compositions)
@@ -187,7 +187,7 @@ def featurize_formulas(formulas: Sequence[str]) -> Features:
                 oxidation.charge_features(compositions, charges),
             ]
         )
-    return Features(values, tuple(failures))
+    return Features(values, tuple(failures), labels)
 
 
 def _invalid(batch: CrystalBatch) -> list[Failure]:

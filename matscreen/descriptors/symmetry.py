@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from matscreen.descriptors.base import Column
@@ -26,26 +24,6 @@ COLUMNS: tuple[Column, ...] = (
 _SYSTEM_ENDS = np.array([2, 15, 74, 142, 167, 194, 230])
 
 
-@cache
-def point_group(number: int) -> tuple[int, bool, bool]:
-    """Say what the point group of a space group allows.
-
-    A point group is polar when the mean of its rotation matrices is not zero: the mean projects
-    on the vectors that every operation leaves alone. Taken from the number alone, because the
-    operations that fit an odd-shaped supercell are only part of the group.
-
-    Returns:
-        Order of the point group, whether it is polar, whether it holds the inversion.
-    """
-    import moyopy
-
-    rotations = np.array(moyopy.operations_from_number(number).rotations).reshape(-1, 3, 3)
-    rotations = np.unique(rotations, axis=0)
-    polar = bool(np.abs(rotations.mean(axis=0)).max() > 1e-8)
-    inversion = bool((rotations == -np.eye(3, dtype=rotations.dtype)).all(axis=(1, 2)).any())
-    return len(rotations), polar, inversion
-
-
 def symmetry_features(batch: CrystalBatch) -> FloatArray:
     """Describe space group, what it allows, and how many sites are distinct.
 
@@ -64,7 +42,9 @@ def symmetry_features(batch: CrystalBatch) -> FloatArray:
         rows[i] = (
             found.number,
             np.searchsorted(_SYSTEM_ENDS, found.number) + 1,
-            *point_group(found.number),
+            found.n_operations,
+            found.polar,
+            found.centrosymmetric,
             found.n_orbits,
             found.n_primitive,
             found.n_orbits / found.n_primitive,

@@ -72,7 +72,8 @@ def write_cifs(
         if structure_id not in crystals:
             continue
         formula = str(rows[structure_id]["formula"].iloc[0])
-        name = f"{number:0{digits}d}_{_plain(formula, '-')}_{_plain(structure_id, '')[:8]}.cif"
+        short = re.sub(r"[^A-Za-z0-9]", "", structure_id)[:8]
+        name = f"{number:0{digits}d}_{_plain(formula)}_{short}.cif"
         content = cif_text(crystals[structure_id], rows[structure_id])
         written.append(write_atomically(folder / name, content))
     for path in folder.glob("*.cif"):
@@ -122,5 +123,5 @@ def _value(value: Any) -> str:
     return text.strip() or "?"
 
 
-def _plain(text: str, replacement: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", replacement, text).strip("-")
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from matscreen.report.figures import MAX_MAP_POINTS, best_of_mechanisms
+from matscreen.report.figures import MAX_MAP_POINTS, best_of_mechanisms, mapped, maps_hull
 from matscreen.report.formatting import (
     format_energy,
     format_number,
@@ -66,31 +66,40 @@ def energy_summary(result: ScreenResult) -> str:
 
 
 def map_caption(result: ScreenResult) -> Markup:
-    """Say who is on the Pareto front of energy and stability, and what is not drawn."""
-    drawn = [row for row in result.candidates if row.hull is not None and row.nominal > 0.0]
+    """Say who is on the Pareto front, and what is not drawn."""
+    drawn, over_hull = mapped(result), maps_hull(result)
     feasible = [row for row in drawn if row.feasible]
-    front = sorted((row for row in feasible if row.pareto), key=lambda row: (row.hull, row.nominal))
-    text = Markup("<b>Energy against stability.</b> {} in colour, {} in grey.").format(
+    front = sorted((row for row in feasible if row.pareto), key=lambda row: row.nominal)
+    text = Markup("<b>Energy against {}.</b> {} in colour, {} in grey.").format(
+        "stability" if over_hull else "feasibility",
         plural(len(feasible), "feasible pair"),
         plural(len(drawn) - len(feasible), "pair that fails a gate", "pairs that fail a gate"),
     )
     if front:
-        text += Markup(" Ringed: the {} on the Pareto front, from {} to {}.").format(
-            plural(len(front), "pair"), _spot(front[0]), _spot(front[-1])
-        )
+        text += Markup(
+            " Ringed: the {} on the Pareto front of its mechanism (no other is better in energy, "
+            "stability and probability of being feasible at once), from {} to {}."
+        ).format(plural(len(front), "pair"), _spot(front[0]), _spot(front[-1]))
     missing = len(result.candidates) - len(drawn)
-    if missing:
+    if missing and over_hull:
         text += Markup(" {} without a known energy above the hull left out.").format(
             plural(missing, "pair")
         )
+    if not over_hull:
+        text += Markup(" No candidate has a known energy above the hull yet.")
     if len(drawn) > MAX_MAP_POINTS:
         text += Markup(" Grey points are thinned to keep the page light.")
     return text
 
 
 def _spot(row: Candidate) -> Markup:
-    return Markup("{} (<span class=nb>{}</span>, <span class=nb>{} meV/atom</span>)").format(
-        formula_html(row.formula), format_energy(row.nominal), f"{1e3 * (row.hull or 0.0):.0f}"
+    where = (
+        f"{format_percent(row.p_feasible)} feasible"
+        if row.hull is None
+        else f"{1e3 * row.hull:.0f} meV/atom"
+    )
+    return Markup("{} (<span class=nb>{}</span>, <span class=nb>{}</span>)").format(
+        formula_html(row.formula), format_energy(row.nominal), where
     )
 
 

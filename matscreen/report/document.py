@@ -85,6 +85,7 @@ def render_report(result: ScreenResult) -> str:
             "map": captions.map_caption(result),
         },
         summary=captions.energy_summary(result),
+        over_hull=figures.maps_hull(result),
         parities=parities,
         gates=tables.shares(common_reasons(dropped)),
         dropped=len(dropped),
@@ -156,6 +157,7 @@ def _template() -> jinja2.Template:
         number=formatting.format_number,
         words=formatting.words,
         code=code_of,
+        structure=tables.structure_kind,
         spacegroup=formatting.spacegroup_symbol,
     )
     environment.globals["interval"] = formatting.format_interval

@@ -6,7 +6,7 @@ A page may swap the colours role by role for a dark background; nothing else dep
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -70,13 +70,15 @@ def energy_figure(result: ScreenResult, lines: Sequence[NumberedLine]) -> Figure
     if not groups:
         return None
     colours = mechanism_colours(result)
+    # switches that would fail are not drawn as if they were answers
+    inks = colours if result.feasible else dict.fromkeys(colours, LIGHT["line"])
     figure, ticks, headers, y = go.Figure(), [], [], 0.0
     for name, rows in groups.items():
         headers.append((y, name))
         places = [y + 1.0 + index for index in range(len(rows))]
         ticks += list(zip(places, rows, strict=True))
         y = places[-1] + 1.2
-        for trace in _interval_traces(rows, places, colours[name]):
+        for trace in _interval_traces(rows, places, inks[name]):
             figure.add_trace(trace)
     low, high = _decades(groups.values(), lines)
     plot_height = round(_ROW * (y + 0.4))
@@ -110,27 +112,53 @@ def energy_figure(result: ScreenResult, lines: Sequence[NumberedLine]) -> Figure
     )
 
 
+def maps_hull(result: ScreenResult) -> bool:
+    """Say whether the map can be drawn over the energy above the hull."""
+    return any(row.hull is not None for row in result.candidates)
+
+
+def mapped(result: ScreenResult) -> tuple[Candidate, ...]:
+    """Return the candidates that the map can show."""
+    place = _place(result)
+    return tuple(
+        row for row in result.candidates if math.isfinite(place(row)) and row.nominal > 0.0
+    )
+
+
+def _place(result: ScreenResult) -> Callable[[Candidate], float]:
+    if maps_hull(result):
+        return lambda row: math.nan if row.hull is None else row.hull
+    return lambda row: row.p_feasible
+
+
 def map_figure(result: ScreenResult) -> Figure | None:
-    """Draw every candidate: nominal energy against energy above the hull, Pareto front ringed.
+    """Draw every candidate: nominal energy against stability, Pareto front ringed.
+
+    Stability is the energy above the hull; where none is known it is the probability of passing
+    every gate.
 
     Returns:
-        None when no candidate has both energies.
+        None when no candidate has both numbers.
     """
-    rows = [row for row in result.candidates if row.hull is not None and row.nominal > 0.0]
+    rows = mapped(result)
     if not rows:
         return None
-    colours = mechanism_colours(result)
+    colours, place = mechanism_colours(result), _place(result)
     feasible = [row for row in rows if row.feasible]
     rest = thin([row for row in rows if not row.feasible], max(0, MAX_MAP_POINTS - len(feasible)))
     figure = go.Figure()
-    figure.add_trace(_points(rest, LIGHT["faint"], size=5, opacity=0.55, symbol="circle-open"))
+    figure.add_trace(
+        _points(rest, place, LIGHT["faint"], size=5, opacity=0.55, symbol="circle-open")
+    )
     for name in result.mechanisms:
         mine = [row for row in feasible if row.mechanism == name]
-        figure.add_trace(_points(mine, colours[name], size=7, opacity=0.75))
-    front = sorted((row for row in feasible if row.pareto), key=lambda row: (row.hull, row.nominal))
+        figure.add_trace(_points(mine, place, colours[name], size=7, opacity=0.75))
+    front = sorted(
+        (row for row in feasible if row.pareto), key=lambda row: (place(row), row.nominal)
+    )
     figure.add_trace(
         go.Scatter(
-            x=[short(row.hull or 0.0) for row in front],
+            x=[short(place(row)) for row in front],
             y=[short(row.nominal) for row in front],
             mode="markers",
             marker={"symbol": "circle-open", "size": 14, "color": LIGHT["ink"]},
@@ -140,21 +168,30 @@ def map_figure(result: ScreenResult) -> Figure | None:
         )
     )
     low, high = _decades([tuple(rows)], (), ends=False)
-    far = max(row.hull or 0.0 for row in rows)
+    far = max(place(row) for row in rows)
     gate = result.screen.max_energy_above_hull or math.inf
-    gated = gate < far
+    gated = maps_hull(result) and gate < far
+    title = "Energy above hull (eV/atom)" if maps_hull(result) else "Probability of being feasible"
     figure.update_layout(
         base_layout(),
         margin={"l": 72, "r": 18, "t": 16, "b": _BOTTOM},
         xaxis={
-            **axis("Energy above hull (eV/atom)"),
+            **axis(title),
             "range": [-0.03 * far - 0.002, 1.05 * far + 0.002],
         },
         yaxis=joule_axis([low, high], title="Nominal energy per event"),
-        annotations=_front_labels(front, far, high - low) + ([_gate_label(gate)] if gated else []),
+        annotations=_front_labels(front, place, far, high - low)
+        + ([_gate_label(gate)] if gated else []),
         shapes=[_gate_line(gate)] if gated else [],
     )
-    return Figure(figure, 520, narrow={"margin": {"l": 58, "r": 8, "t": 16, "b": _BOTTOM}})
+    return Figure(
+        figure,
+        520,
+        narrow={
+            "margin": {"l": 58, "r": 8, "t": 16, "b": _BOTTOM},
+            "annotations": [_gate_label(gate)] if gated else [],
+        },
+    )
 
 
 def _interval_traces(
@@ -203,9 +240,11 @@ def _interval_traces(
     )
 
 
-def _points(rows: Sequence[Candidate], colour: str, **marker: Any) -> go.Scatter:
+def _points(
+    rows: Sequence[Candidate], place: Callable[[Candidate], float], colour: str, **marker: Any
+) -> go.Scatter:
     return go.Scatter(
-        x=[short(row.hull or 0.0) for row in rows],
+        x=[short(place(row)) for row in rows],
         y=[short(row.nominal) for row in rows],
         mode="markers",
         marker={"color": colour, **marker},
@@ -215,17 +254,19 @@ def _points(rows: Sequence[Candidate], colour: str, **marker: Any) -> go.Scatter
     )
 
 
-def _front_labels(front: Sequence[Candidate], far: float, decades: float) -> list[dict[str, Any]]:
+def _front_labels(
+    front: Sequence[Candidate], place: Callable[[Candidate], float], far: float, decades: float
+) -> list[dict[str, Any]]:
     """Name the points of the front, leaving out names that would run into one another."""
     placed: list[tuple[float, float]] = []
     labels = []
     for row in front:
-        x, y = (row.hull or 0.0) / max(far, 1e-9), math.log10(row.nominal) / max(decades, 1e-9)
+        x, y = place(row) / max(far, 1e-9), math.log10(row.nominal) / max(decades, 1e-9)
         if len(placed) < 14 and all(abs(x - u) > 0.1 or abs(y - v) > 0.05 for u, v in placed):
             placed.append((x, y))
             labels.append(
                 {
-                    "x": row.hull,
+                    "x": place(row),
                     "y": math.log10(row.nominal),
                     "text": plain(row.formula),
                     "showarrow": False,

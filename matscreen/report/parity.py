@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import plotly.graph_objects as go
@@ -29,8 +30,7 @@ def parity_figure(quality: Quality) -> Figure | None:
     keep = thin(order, MAX_PARITY_POINTS)
     covered = quality.covered
     figure = go.Figure()
-    values = quality.y + quality.mean
-    ends = [short(min(values)), short(max(values))]
+    ends = _ends(quality)
     figure.add_trace(
         go.Scatter(
             x=ends,
@@ -54,6 +54,14 @@ def parity_figure(quality: Quality) -> Figure | None:
         yaxis={**axis(f"Predicted{unit}"), **scale},
     )
     return Figure(figure, 300)
+
+
+def _ends(quality: Quality) -> list[float]:
+    """Return the ends of both axes: all labels and predictions, and most of the intervals."""
+    values = [*quality.y, *quality.mean, median(quality.lower), median(quality.upper)]
+    if quality.logarithmic:
+        values = [value for value in values if value > 0.0]
+    return [short(min(values)), short(max(values))]
 
 
 def _parity_trace(quality: Quality, keep: Sequence[int], colour: str) -> go.Scatter:

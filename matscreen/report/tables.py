@@ -15,6 +15,7 @@ from matscreen.report.formatting import (
     format_energy,
     format_number,
     format_quantity,
+    spacegroup_symbol,
     words,
 )
 from matscreen.report.result import Candidate, ScreenResult
@@ -114,10 +115,15 @@ def device_settings(device: Mapping[str, Any]) -> dict[str, tuple[Setting, ...]]
 def _setting(path: tuple[str, ...], value: Any, units: Mapping[str, str]) -> Setting:
     key = ".".join(path)
     return Setting(
-        label=re.sub(r"^n ", "number of ", words(path[-1])),
+        label=_heading(re.sub(r"^n_", "number_of_", path[-1])),
         value=_quantity(value, units.get(key, "")),
         key=f"device.{key}",
     )
+
+
+def _heading(code: str) -> str:
+    text = words(code)
+    return text[:1].upper() + text[1:]
 
 
 def _device_units(block: Any, prefix: str = "") -> dict[str, str]:
@@ -182,6 +188,16 @@ def listed_candidates(result: ScreenResult) -> tuple[Candidate, ...]:
     return tuple(sorted((row for rows in groups for row in rows), key=lambda row: row.position))
 
 
+def structure_kind(row: Candidate) -> str:
+    """Return space group and structure type, each said once: `P4mm · perovskite`."""
+    symbol = spacegroup_symbol(row.spacegroup)
+    kind, _, ending = row.prototype.rpartition("-")
+    plain = symbol.translate(str.maketrans("₁₂₃₄₅₆", "123456"))
+    if not kind or ending.replace("_", "") != plain:
+        kind = row.prototype
+    return " · ".join(part for part in (symbol, kind) if part)
+
+
 def interval_scale(rows: Sequence[Candidate]) -> tuple[float, float]:
     """Return log10 of the lowest and the highest end of the intervals of some rows."""
     logs = [
@@ -238,18 +254,21 @@ def failure_rows(failures: pd.DataFrame) -> tuple[tuple[str, str, str, str], ...
 def provenance_sections(provenance: Mapping[str, Any]) -> tuple[Section, ...]:
     """Return the provenance of a result in blocks: cost, versions, identifiers, then the rest."""
     known = {"seconds", "joules", "versions", "store_versions", "identifiers", "command"}
+    identifiers = {
+        _heading(key): value for key, value in (provenance.get("identifiers") or {}).items()
+    }
     sections = [
         _cost(provenance.get("seconds") or {}, provenance.get("joules") or {}),
         _pairs("Versions", ("Package", "Version"), provenance.get("versions")),
         _pairs("Tables read", ("Table", "Version"), provenance.get("store_versions")),
-        _pairs("Identifiers", ("What", "Identifier"), provenance.get("identifiers")),
+        _pairs("Identifiers", ("What", "Identifier"), identifiers),
     ]
     loose = {key: value for key, value in provenance.items() if key not in known}
     nested = {key: value for key, value in loose.items() if isinstance(value, Mapping)}
-    flat = {words(key): value for key, value in loose.items() if key not in nested}
+    flat = {_heading(key): value for key, value in loose.items() if key not in nested}
     sections.append(_pairs("Notes", ("What", "Value"), flat))
     for key, value in nested.items():
-        sections.append(_pairs(words(key).capitalize(), ("What", "Value"), value))
+        sections.append(_pairs(_heading(key), ("What", "Value"), value))
     return tuple(section for section in sections if section.rows)
 
 
@@ -272,7 +291,7 @@ def _cost(seconds: Mapping[str, float], joules: Mapping[str, float]) -> Section:
     stages = list(seconds) + [name for name in joules if name not in seconds]
     rows = [
         (
-            words(name),
+            _heading(name),
             format_duration(seconds.get(name, math.nan)),
             format_energy(joules.get(name, math.nan)),
         )
@@ -282,7 +301,7 @@ def _cost(seconds: Mapping[str, float], joules: Mapping[str, float]) -> Section:
     if rows:
         rows.append(
             (
-                "total",
+                "Total",
                 format_duration(_total(seconds)),
                 format_energy(_total(joules) if joules else math.nan),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -34,6 +34,7 @@ _LANDMARKS = (("cmos", "a CMOS gate"), ("biological", "a biological synapse"))
 _COMPUTED = {"measured", "dft", "mlip"}
 _FEW_LABELS = 30
 _LOW_COVERAGE = 0.85
+_TENDENCY = 0.3
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ def _energy(row: Candidate) -> Markup:
 
 def _headline(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
     best = feasible[0]
-    return Markup("{} leads at <span class=nb>{}</span> for {}").format(
+    text = "{} leads at <span class=nb>{}</span> for {}"
+    if not best.p_top_10 >= _TENDENCY:
+        text = "No clear winner; {} is lowest, at <span class=nb>{}</span> for {}"
+    return Markup(text).format(  # noqa: S704 - one of two constants
         formula_html(best.formula),
         format_energy(best.nominal),
         event_of(result.screen.application),
@@ -151,47 +155,63 @@ def _comparisons(result: ScreenResult, best: Candidate) -> list[Markup]:
 
 def _compare(best: Candidate, label: str, line: ReferenceLine) -> Markup:
     ratio = best.nominal / line.energy_J
-    span = format_energy(line.energy_J)
-    if line.lower_J < line.upper_J:
-        span = f"{span}; {format_interval(line.lower_J, line.upper_J)}"
     if 0.8 < ratio < 1.25:
-        size, unsure = "about as much as", ""
+        size = "about as much as"
+    elif ratio > 1.0:
+        size = f"{format_ratio(ratio)} times more than"
     else:
-        size = (
-            f"{format_ratio(ratio)} times more than"
-            if ratio > 1.0
-            else f"{format_ratio(1.0 / ratio)} times less than"
-        )
-        crosses = best.lower <= line.upper_J and line.lower_J <= best.upper
-        unsure = ", which its interval does not rule out" if crosses else ""
-    return Markup("{} {} (<span class=nb>{}</span>{})").format(size, label, span, unsure)
+        size = f"{format_ratio(1.0 / ratio)} times less than"
+    notes = [Markup("<span class=nb>{}</span>").format(format_energy(line.energy_J))]
+    ranged = line.lower_J < line.upper_J
+    if ranged:
+        notes.append(Markup("range <span class=nb>{}</span>").format(_range(line)))
+    if best.lower <= line.upper_J and line.lower_J <= best.upper:
+        notes.append(Markup("the intervals overlap" if ranged else "within the interval"))  # noqa: S704
+    return Markup("{} {} ({})").format(size, label, Markup("; ").join(notes))
+
+
+def _range(line: ReferenceLine) -> str:
+    return format_interval(line.lower_J, line.upper_J)
 
 
 def _certainty(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
     best = feasible[0]
-    contenders = sum(row.p_top_10 >= 0.1 for row in feasible if row.mechanism == best.mechanism)
+    rivals = sum(
+        row.p_top_10 >= 0.5 * best.p_top_10 for row in feasible if row.mechanism == best.mechanism
+    )
     text = Markup(
         "How sure: when all uncertainties are drawn together, {} is among the ten lowest "
         "energies of its mechanism in <b class=nb>{}</b> of the draws, {}."
     ).format(formula_html(best.formula), format_percent(best.p_top_10), _confidence(best.p_top_10))
-    splits = result.sensitivity(best)
-    if {"independent", "shared"} <= set(splits):
-        text += Markup(
-            " That share depends on how the error of the device model is split: it would be "
-            "<span class=nb>{}</span> were the error independent for every material and "
-            "<span class=nb>{}</span> were it common to all."
-        ).format(format_percent(splits["independent"]), format_percent(splits["shared"]))
+    text += _split(result.sensitivity(best))
     if best.p_feasible < 0.9:
         text += Markup(
             " It passes every gate of the specification in only <span class=nb>{}</span> of the "
             "draws."
         ).format(format_percent(best.p_feasible))
-    if contenders > 10:
+    if rivals > 10:
         text += Markup(
-            " With it, {} others have at least a one-in-ten chance of a place in that top ten: "
-            "read the head of the list as a shortlist, not as an order."
-        ).format(contenders - 1)
+            " {} other candidates are at least half as likely to be there: read the head of the "
+            "list as a shortlist, not as an order."
+        ).format(rivals - 1)
     return text
+
+
+def _split(shares: Mapping[str, float]) -> Markup:
+    if not {"independent", "shared"} <= set(shares):
+        return Markup("")
+    independent, shared = shares["independent"], shares["shared"]
+    if abs(independent - shared) < 0.05:
+        return Markup(
+            " That share hardly depends on how the error of the device model is split between "
+            "the materials (<span class=nb>{}</span> if independent, <span class=nb>{}</span> if "
+            "common to all)."
+        ).format(format_percent(independent), format_percent(shared))
+    return Markup(
+        " That share depends on how the error of the device model is split: it would be "
+        "<span class=nb>{}</span> were the error independent for every material and "
+        "<span class=nb>{}</span> were it common to all."
+    ).format(format_percent(independent), format_percent(shared))
 
 
 def _confidence(probability: float) -> str:
@@ -201,7 +221,7 @@ def _confidence(probability: float) -> str:
         return "so its place among them is firm"
     if probability >= 0.6:
         return "so its place among them is likely but not settled"
-    if probability >= 0.3:
+    if probability >= _TENDENCY:
         return "so its lead is a tendency, not a finding"
     return "so its lead is well within the noise"
 
@@ -230,8 +250,8 @@ def _caveats(
     best, top = feasible[0], feasible[:10]
     if best.lower > 0.0 and math.log10(best.upper / best.lower) >= 1.0:
         yield Markup(
-            "The interval of the leader spans {} decades; most of that is the error of the "
-            "device model, which shifts the materials of a mechanism together."
+            "The interval of the leader spans {} decades: it joins the errors of the material's "
+            "properties and of the device model."
         ).format(f"{math.log10(best.upper / best.lower):.1f}")
     if len(result.mechanisms) > 1:
         yield Markup(
@@ -264,19 +284,22 @@ def _of_top(rows: Sequence[Candidate], top: Sequence[Candidate], one: str, many:
 
 def _model_caveats(qualities: Sequence[Quality]) -> Iterable[Markup]:
     for quality in qualities:
-        name = words(quality.name)
+        faults: list[Markup] = []
         if not quality.beats_null:
-            yield Markup(
-                "The surrogate of <i>{}</i> predicts no better than a constant; that property "
-                "cannot order materials here."
-            ).format(name)
+            faults.append(Markup("predicts no better than a constant"))
         if quality.coverage < _LOW_COVERAGE:
-            yield Markup("Its 90&nbsp;% intervals of <i>{}</i> hold only {} of the truths.").format(
-                name, format_percent(quality.coverage)
+            faults.append(
+                Markup(
+                    "its 90&nbsp;% intervals hold only <span class=nb>{}</span> of the truths"
+                ).format(format_percent(quality.coverage))
             )
         if quality.n_labels < _FEW_LABELS:
-            yield Markup("<i>{}</i> was learned from only {}.").format(
-                name.capitalize(), plural(quality.n_labels, "label")
+            faults.append(
+                Markup("it has learned from only {}").format(plural(quality.n_labels, "label"))
+            )
+        if faults:
+            yield Markup("The surrogate of <i>{}</i>: {}.").format(
+                words(quality.name), Markup("; ").join(faults)
             )
 
 

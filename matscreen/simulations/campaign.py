@@ -193,8 +193,37 @@ def run_campaign(
 
     Returns:
         What has been done, earlier runs included.
+
+    Raises:
+        InputError: Another campaign is writing to the folder, or no calculator has this name.
     """
     journal = Journal(out_dir)
+    with journal.locked():
+        return _run(
+            journal,
+            items,
+            calculator,
+            workers=workers,
+            hours=hours,
+            time_limit=time_limit,
+            max_tasks=max_tasks,
+            known=known,
+            report=report,
+        )
+
+
+def _run(
+    journal: Journal,
+    items: Iterable[SourceItem],
+    calculator: str,
+    *,
+    workers: int,
+    hours: float | None,
+    time_limit: float,
+    max_tasks: int | None,
+    known: Iterable[Record],
+    report: Callable[[Progress], None] | None,
+) -> Progress:
     scheduler = Scheduler(items, calculator)
     stored = journal.inputs()
     journal.append_inputs([i for i in scheduler.items if i.crystal.content_hash not in stored])
@@ -207,7 +236,7 @@ def run_campaign(
     started, given = time.monotonic(), 0
     try:
         while True:
-            progress.paused = (out_dir / PAUSE_FILE).exists()
+            progress.paused = (journal.folder / PAUSE_FILE).exists()
             over = (hours is not None and time.monotonic() - started > hours * 3600) or (
                 max_tasks is not None and given >= max_tasks
             )

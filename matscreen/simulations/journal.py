@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from matscreen.errors import InputError
 from matscreen.simulations.base import Label
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
+
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: there the user keeps campaigns apart
+    fcntl = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +133,23 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self._records = folder / "records.jsonl"
         self._inputs = folder / "inputs.jsonl"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one process; the lock goes with the process, however it ends.
+
+        Raises:
+            InputError: Another campaign is writing to the folder.
+        """
+        if fcntl is None:
+            yield
+            return
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InputError(f"another campaign is running in {self.folder}") from None
+            yield
 
     def records(self) -> Iterator[Record]:
         """Read all complete records."""

@@ -32,7 +32,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Task kinds and their recipes: vacancy and migration share the relaxed defect cell."""
 
-SHARES: Mapping[str, float] = {"relaxation": 0.20, "double_well": 0.20, "oxygen": 0.60}
+SHARES: Mapping[str, float] = {"relaxation": 0.25, "double_well": 0.25, "oxygen": 0.50}
 """Part of the processor time that each kind gets, so that all kinds of label grow together."""
 
 _PEROVSKITE_PHASES = {221: "Pm-3m", 99: "P4mm", 38: "Amm2", 160: "R3m"}
@@ -77,7 +77,7 @@ def queue_orders(items: Sequence[SourceItem]) -> list[float]:
         if famous is not None:
             by_formula[formula] = famous - 1e6
         else:
-            by_formula[formula] = rank * max(item.crystal.nsites / 5.0, 1.0)
+            by_formula[formula] = rank * max((item.crystal.nsites / 5.0) ** 1.5, 1.0)
     return [by_formula[item.crystal.formula] for item in items]
 
 

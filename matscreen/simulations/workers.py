@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -153,11 +153,28 @@ def _work(pipe: Connection, calculator: str, parent: int) -> None:
         except (EOFError, ConnectionError):
             return
         try:
+            failed: Record | None = None
             for name in task.simulations:
-                pipe.send(simulate(task, name, potential))
+                # The recipes of one task build on each other: what stopped one stops the next.
+                record = (
+                    simulate(task, name, potential) if failed is None else _blocked(failed, name)
+                )
+                failed = None if record.ok else record
+                pipe.send(record)
             pipe.send(_DONE)
         except ConnectionError:
             return
+
+
+def _blocked(failed: Record, name: str) -> Record:
+    return replace(
+        failed,
+        simulation=name,
+        version=get_simulation(name).version,
+        detail=f"{failed.simulation}: {failed.detail}",
+        seconds=0.0,
+        cpu_seconds=0.0,
+    )
 
 
 def simulate(task: Task, name: str, potential: Any) -> Record:

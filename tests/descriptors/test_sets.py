@@ -36,6 +36,7 @@ def test_contract(name, crystals):
     assert found.values.shape == (len(batch), len(described.labels))
     assert found.values.dtype == np.float64
     assert not found.failures
+    assert found.labels == described.labels
     assert not np.isinf(found.values).any()
     # Single rows are the rows of the batch.
     for i, crystal in enumerate(batch):
@@ -150,14 +151,14 @@ def test_bad_structures_are_failures(crystals):
     described = get_descriptor_set("standard")
     good = crystals["BaTiO3 tetragonal"]
     found = described.featurize(bad_batch(good))
-    assert [(f.index, f.reason) for f in found.failures] == [
+    assert [(f.row, f.reason) for f in found.failures] == [
         (1, "flat_cell"),
         (2, "not_finite"),
         (3, "overlapping_atoms"),
         (4, "unknown_element"),
         (5, "no_sites"),
     ]
-    assert all(f.detail for f in found.failures)
+    assert all(detail for _, _, detail in found.failures)
     assert np.isnan(found.values[1:6]).all()
     alone = described.featurize(CrystalBatch.from_crystals([good])).values[0]
     np.testing.assert_allclose(found.values[[0, 6]], [alone, alone], rtol=1e-9, atol=1e-9)
@@ -174,7 +175,7 @@ def test_an_unexpected_error_hits_one_row_only(crystals, monkeypatch):
     monkeypatch.setattr(sets.symmetry, "analyze_symmetry", fail_for_zinc)
     found = get_descriptor_set("standard").featurize(CrystalBatch.from_crystals(crystals.values()))
     (failure,) = found.failures
-    assert list(crystals)[failure.index] == "ZnO wurtzite"
+    assert list(crystals)[failure.row] == "ZnO wurtzite"
     assert failure.reason == "descriptor_error"
     assert failure.detail == "RuntimeError: no luck"
     assert np.isnan(found.values).all(axis=1).sum() == 1
@@ -193,12 +194,13 @@ def test_formulas_equal_structures(crystals):
     values = described.featurize(CrystalBatch.from_crystals(crystals.values())).values
     found = featurize_formulas([crystal.formula for crystal in crystals.values()])
     np.testing.assert_allclose(found.values, values, rtol=1e-9, atol=1e-9)
+    assert found.labels == described.labels
 
 
 def test_bad_formulas_are_failures():
     found = featurize_formulas(["BaTiO3", "Quartz", "SiO2"])
     assert isinstance(found, Features)
-    assert [(f.index, f.reason) for f in found.failures] == [(1, "bad_formula")]
+    assert [(f.row, f.reason) for f in found.failures] == [(1, "bad_formula")]
     assert np.isnan(found.values[1]).all()
     assert np.isfinite(found.values[[0, 2], :132]).all()
     assert featurize_formulas([]).values.shape == (0, len(DESCRIPTOR_SETS["composition"].labels))

@@ -94,11 +94,23 @@ def test_thinning_keeps_every_feasible_point(result, monkeypatch):
     assert sum(drawn[1:]) == len(feasible)
 
 
-def test_nothing_to_draw_gives_no_figure(result, lines):
+def test_without_hull_energies_the_map_shows_feasibility(result):
     no_hull = replace(result, ranking=result.ranking.assign(energy_above_hull=np.nan))
-    assert figures.map_figure(no_hull) is None
+    figure = figures.map_figure(no_hull).figure
+    assert figure.layout.xaxis.title.text == "Probability of being feasible"
+    assert sum(len(trace.x) for trace in figure.data[:-1]) == 800
+
+
+def test_an_infeasible_screen_is_drawn_in_grey(hopeless, lines):
+    figure = figures.energy_figure(hopeless, lines).figure
+    inks = {trace.line.color for trace in figure.data if trace.mode == "lines"}
+    assert inks == {LIGHT["line"]}
+
+
+def test_nothing_to_draw_gives_no_figure(result, lines):
     no_energy = replace(result, ranking=result.ranking.assign(energy_nominal_J=np.nan))
     assert figures.energy_figure(no_energy, lines) is None
+    assert figures.map_figure(no_energy) is None
     assert parity_figure(measure({"property": "band_gap"})) is None
 
 

@@ -37,9 +37,7 @@ def test_compares_with_cmos_in_a_logic_screen(result):
 
 def test_an_interval_across_a_reference_line_is_said(result):
     ranking = result.ranking.assign(energy_upper_J=1e-9)
-    assert "its interval does not rule out" in _text(
-        write_verdict(replace(result, ranking=ranking))
-    )
+    assert "the intervals overlap" in _text(write_verdict(replace(result, ranking=ranking)))
 
 
 def test_nothing_feasible_is_said_plainly_with_the_reasons(result, hopeless):
@@ -65,6 +63,14 @@ def test_nothing_ranked_is_said(result):
 def test_confidence_follows_the_probability(result, p_top_10, words):
     sure = replace(result, ranking=result.ranking.assign(p_top_10=p_top_10))
     assert words in _text(write_verdict(sure))
+
+
+def test_a_lead_within_the_noise_is_no_win(result):
+    unsure = replace(result, ranking=result.ranking.assign(p_top_10=0.1))
+    verdict = write_verdict(unsure)
+    assert "No clear winner" in verdict.headline
+    assert "other candidates are at least half as likely" in _text(verdict)
+    assert "No clear winner" not in write_verdict(result).headline
 
 
 def test_caveats_follow_the_data(result):

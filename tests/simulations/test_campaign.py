@@ -247,8 +247,14 @@ def test_all_kinds_of_work_grow_together():
         for name in task.simulations:
             scheduler.finish(
                 Record(
-                    task.crystal.content_hash, task.root, name, "1", "emt", version,
-                    reason="test", cpu_seconds=10.0,
+                    task.crystal.content_hash,
+                    task.root,
+                    name,
+                    "1",
+                    "emt",
+                    version,
+                    reason="test",
+                    cpu_seconds=10.0,
                 )
             )
     assert {kind[0] for kind in kinds} == {"relaxation", "double_well", "oxygen_vacancy"}
@@ -313,5 +319,9 @@ def test_no_hull_label_without_the_binary_oxides():
 def test_reference_states_cover_elements_that_ase_cannot_build():
     items = reference_items(["Cu", "Mn", "O", "Cu"])
     assert [item.prototype for item in items] == [
-        "element-ground", "element-bcc", "element-fcc", "element-hcp", "element-O2",
+        "element-ground",
+        "element-bcc",
+        "element-fcc",
+        "element-hcp",
+        "element-O2",
     ]

@@ -79,9 +79,7 @@ class LatticeGas(Calculator):
 
 def potential(**parameters) -> Potential:
     correction = parameters.pop("oxide_correction", 0.0)
-    return Potential(
-        "gas", "0", lambda: LatticeGas(**parameters), oxide_correction=correction
-    )
+    return Potential("gas", "0", lambda: LatticeGas(**parameters), oxide_correction=correction)
 
 
 def test_vacancy_energy_is_the_site_energy_against_half_a_molecule():

@@ -34,9 +34,11 @@ def test_symmetry_is_kept_even_on_a_saddle(landau, cubic):
 def test_polar_seed_without_a_well_returns_to_the_cubic_phase(landau, cubic):
     coords = cubic.frac_coords.copy()
     coords[1, 2] += 0.02
-    relaxed = Relaxation().run(
-        Crystal(cubic.lattice, cubic.atomic_numbers, coords), landau(alpha=-2.0)
-    ).relaxed
+    relaxed = (
+        Relaxation()
+        .run(Crystal(cubic.lattice, cubic.atomic_numbers, coords), landau(alpha=-2.0))
+        .relaxed
+    )
     assert analyze_symmetry(relaxed).number == 221
 
 
