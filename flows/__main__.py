@@ -1,4 +1,4 @@
-"""`python -m flows run SCREEN [SCREEN ...]`: run screening flows here, without a server to start."""
+"""`python -m flows run SCREEN [SCREEN ...]`: screening flows with an embedded server."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ def run(
         load_screen(name)  # a mistake is reported before anything starts
     console = Console()
     console.print("Starting Prefect (offline, embedded) ...", style="dim")
-    from matscreen.console import screen_summary
-
     from flows.screen import screen
+    from matscreen.console import screen_summary
 
     for name in screens:
         with progress_bars(quiet=False) as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def describe(store: str, descriptor_set: str, pulled: list[Pulled], progress: Pr
 
 
 @task(name="train", **OPTIONS)
-def train(store: str, descriptor_set: str, seed: int, progress: Progress) -> list[dict[str, Any]]:
+def train(
+    store: str, descriptor_set: str, seed: int, progress: Progress
+) -> list[Mapping[str, Any]]:
     """Train the surrogates whose data changed."""
     return stages.train(Store(store), descriptor_set, seed=seed, progress=progress)
 
@@ -50,7 +53,7 @@ def finish(
     store: str,
     folder: str,
     pulled: list[Pulled],
-    cards: list[dict[str, Any]],
+    cards: list[Mapping[str, Any]],
     ledger: Ledger,
     progress: Progress,
 ) -> screening.Screening:

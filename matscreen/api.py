@@ -36,7 +36,7 @@ def pull(store: Store, spec: str, **options: Any) -> pd.DataFrame:
         pulled = stages.select(store, spec)
     else:
         pulled = stages.pull(store, open_source(spec, **options), spec=spec)
-    table = store.read("candidates").to_pandas()
+    table: pd.DataFrame = store.read("candidates").to_pandas()
     return table[table["structure_id"].isin(pulled.ids)].reset_index(drop=True)
 
 
@@ -45,20 +45,30 @@ def describe(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     from matscreen import stages
 
     stages.describe(store, set)
-    return store.read(f"descriptors_{set}").to_pandas()
+    table: pd.DataFrame = store.read(f"descriptors_{set}").to_pandas()
+    return table
 
 
 def simulate(
     store: Store, simulation: str, ids: Sequence[str], calculator: str = "7net-0"
 ) -> pd.DataFrame:
-    """Run one simulation on some candidates and return their labels.
+    """Run one simulation on some candidates, keep its labels, and return them.
+
+    Args:
+        store: Where the tables live.
+        simulation: `relaxation`, `double_well`, `oxygen_vacancy` or `oxygen_migration`.
+        ids: Structure ids of the candidates.
+        calculator: Name of a potential or of any ASE calculator.
 
     Raises:
         MissingDependencyError: The calculator needs an extra that is not installed.
     """
-    from matscreen.simulate import simulate_candidates
+    from matscreen import stages
 
-    return simulate_candidates(store, simulation, ids, calculator).to_pandas()
+    stages.simulate(store, simulation, ids, calculator)
+    labels: pd.DataFrame = store.read("labels").to_pandas()
+    mine = labels["structure_id"].isin(list(ids))
+    return labels[mine & labels["method"].str.startswith(f"{simulation}/")].reset_index(drop=True)
 
 
 def train(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
@@ -78,7 +88,8 @@ def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     from matscreen import stages
 
     stages.predict(store, set)
-    return store.read("predictions").to_pandas()
+    table: pd.DataFrame = store.read("predictions").to_pandas()
+    return table
 
 
 def rank(screen: Screen | str, store: Store) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -105,7 +105,7 @@ def finish_screen(
     folder: str | Path,
     *,
     pulled: Sequence[Pulled],
-    cards: Sequence[dict[str, Any]],
+    cards: Sequence[Mapping[str, Any]],
     ledger: Ledger,
     progress: Progress = quiet,
 ) -> Screening:
@@ -215,7 +215,7 @@ def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
     import numpy as np
 
     ids = {name for each in pulled for name in each.ids}
-    table = store.read("candidates").to_pandas()
+    table: pd.DataFrame = store.read("candidates").to_pandas()
     table = table[table["structure_id"].isin(ids) & table["lattice"].notna()]
     cells = np.array(table["lattice"].tolist(), dtype=float).reshape(-1, 3, 3)
     table["volume_per_atom"] = np.abs(np.linalg.det(cells)) / table["nsites"].to_numpy()
@@ -231,7 +231,7 @@ def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
 
 def relevant_failures(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
     """Return the failures of the pulled entries and of the candidates and models made of them."""
-    failures = store.read("failures").to_pandas()
+    failures: pd.DataFrame = store.read("failures").to_pandas()
     ids = {name for each in pulled for name in each.ids}
     specs = tuple(f"{each.spec.partition(':')[0]}:" for each in pulled)
     mine = failures["structure_id"].isin(ids) | failures["structure_id"].str.startswith(
@@ -251,7 +251,7 @@ def export(
     *,
     progress: Progress = quiet,
 ) -> Screening:
-    """Write candidates.csv, candidates.parquet, structures/, failures.csv, report.html, screen.json."""
+    """Write candidates.csv and .parquet, structures/, failures.csv, report.html, screen.json."""
     from matscreen.exports import write_cifs, write_csv, write_parquet
     from matscreen.report import write_report
     from matscreen.structures import CrystalBatch

@@ -8,7 +8,7 @@ A bad item becomes a row of `failures`; a stage fails only above its failure bud
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -231,7 +231,7 @@ def describe(
     if ids is not None:
         wanted = pa.array(list(ids), pa.string())
         candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=wanted))
-    total = candidates.num_rows
+    total: int = candidates.num_rows
     for start in range(0, total, _DESCRIBE_CHUNK):
         batch = CrystalBatch.from_arrow(candidates.slice(start, _DESCRIBE_CHUNK))
         features = featurizer.featurize(batch)
@@ -255,6 +255,71 @@ def describe(
     return total
 
 
+def simulate(
+    store: Store,
+    simulation: str,
+    ids: Sequence[str],
+    calculator: str = "7net-0",
+    *,
+    progress: Progress = quiet,
+) -> int:
+    """Run one simulation on some candidates in this process; each label is kept at once.
+
+    Returns:
+        How many labels were added. Rejected candidates become `failures`.
+
+    Raises:
+        MissingDependencyError: The calculator needs an extra that is not installed.
+    """
+    import time
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.power import WATTS_PER_CORE
+    from matscreen.properties import get_property
+    from matscreen.simulations.base import get_simulation
+    from matscreen.simulations.calculators import get_potential
+
+    recipe, potential = get_simulation(simulation), get_potential(calculator)
+    candidates = store.read("candidates")
+    wanted = pc.is_in(candidates["structure_id"], value_set=pa.array(list(ids), pa.string()))
+    batch = CrystalBatch.from_arrow(candidates.filter(wanted))
+    added = 0
+    for done, (name, crystal) in enumerate(zip(batch.ids, batch, strict=True)):
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            found = recipe.run(crystal, potential)
+        except StructureError as error:
+            row = tables.failure_row(name, simulation, error.reason, error.detail)
+            store.upsert("failures", tables.from_rows("failures", [row]))
+        else:
+            joules = (time.process_time() - cpu) * WATTS_PER_CORE
+            cost = {"seconds": time.perf_counter() - wall, "joules": joules}
+            rows = [
+                {
+                    "structure_id": name,
+                    "property": label.property,
+                    "site": label.site,
+                    "charge": label.charge,
+                    "path": label.path,
+                    "temperature": label.temperature,
+                    "value": label.value,
+                    "std": label.std,
+                    "unit": get_property(label.property).unit,
+                    "evidence": "mlip",
+                    "method": f"{simulation}/{calculator}",
+                    "version": f"{recipe.version}/{potential.version}",
+                    **cost,
+                }
+                for label in found.labels
+            ]
+            store.upsert("labels", tables.from_rows("labels", rows))
+            added += len(rows)
+        progress(simulation, done + 1, len(batch))
+    return added
+
+
 def train(
     store: Store,
     descriptor_set: str,
@@ -262,7 +327,7 @@ def train(
     properties: Sequence[str] = TRAINED_PROPERTIES,
     seed: int = 0,
     progress: Progress = quiet,
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """Train one surrogate for each property that has labels; unchanged data are not retrained.
 
     Returns:
@@ -312,7 +377,7 @@ def predict(
             progress("predict", done + 1, len(properties))
     predictions = pa.concat_tables(parts or [tables.SCHEMAS["predictions"].empty_table()])
     store.replace("predictions", predictions)
-    return int(predictions.num_rows)
+    return len(predictions)
 
 
 def _provider_labels(structure_id: str, source: str, properties: Any) -> list[dict[str, Any]]:

@@ -120,7 +120,9 @@ class Crystal:
         from pymatgen.core import Element
 
         numbers, counts = np.unique(self.atomic_numbers, return_counts=True)
-        found = {Element.from_Z(int(z)).symbol: int(n) for z, n in zip(numbers, counts, strict=True)}
+        found = {
+            Element.from_Z(int(z)).symbol: int(n) for z, n in zip(numbers, counts, strict=True)
+        }
         return {symbol: found[symbol] for symbol in sorted(found, key=_place)}
 
     @cached_property

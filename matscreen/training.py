@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matscreen.store import Store
     from matscreen.surrogates import Surrogate
 
+
 def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
     """Read the described candidates with their chemical system, sorted by structure id.
 
@@ -31,7 +32,7 @@ def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
         raise ModelError(f"no candidate has {descriptor_set!r} descriptors; run `describe` first")
     features = store.read(name).to_pandas()
     systems = store.read("candidates", ["structure_id", "chemsys"]).to_pandas()
-    merged = features.merge(systems, on="structure_id", how="inner")
+    merged: pd.DataFrame = features.merge(systems, on="structure_id", how="inner")
     return merged.sort_values("structure_id", kind="stable").reset_index(drop=True)
 
 

@@ -14,11 +14,28 @@ from matscreen.screening import run_screen
 from matscreen.store import Store
 from matscreen.structures import Crystal
 
-COLUMNS = (
-    "rank rank_in_mechanism formula structure_id mechanism energy_nominal_J energy_lower_J "
-    "energy_upper_J energy_floor_J energy_ceiling_J p_feasible p_top_10 feasible reasons pareto "
-    "energy_above_hull in_domain evidence source source_id"
-).split()
+COLUMNS = [
+    "rank",
+    "rank_in_mechanism",
+    "formula",
+    "structure_id",
+    "mechanism",
+    "energy_nominal_J",
+    "energy_lower_J",
+    "energy_upper_J",
+    "energy_floor_J",
+    "energy_ceiling_J",
+    "p_feasible",
+    "p_top_10",
+    "feasible",
+    "reasons",
+    "pareto",
+    "energy_above_hull",
+    "in_domain",
+    "evidence",
+    "source",
+    "source_id",
+]
 
 
 @pytest.fixture(scope="module", params=["synapse", "logic"])

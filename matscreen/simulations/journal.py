@@ -15,7 +15,6 @@ from matscreen.simulations.base import Label
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
 
-
 try:
     import fcntl
 except ImportError:  # Windows has no flock: there the user keeps campaigns apart

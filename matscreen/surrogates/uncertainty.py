@@ -29,7 +29,7 @@ SIGMAS = 3.29
 
 Folds = Sequence[tuple[IntArray, IntArray]]
 
-_RESIDUAL_MIN = 80
+_RESIDUAL_MIN = 200
 _FLOOR = 0.2
 _TINY = 1e-12
 
