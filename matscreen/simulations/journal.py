@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -14,11 +15,6 @@ from matscreen.errors import InputError
 from matscreen.simulations.base import Label
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there the user keeps campaigns apart
-    fcntl = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +136,11 @@ class Journal:
         Raises:
             InputError: Another campaign is writing to the folder.
         """
-        if fcntl is None:
+        if sys.platform == "win32":  # no flock there: the user keeps campaigns apart
             yield
             return
+        import fcntl
+
         with (self.folder / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-import os
+import inspect
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from matscreen import tables
+from matscreen.errors import InputError
 from matscreen.identity import Registry
 from matscreen.simulations.base import Label
 from matscreen.simulations.bundle import export_bundle, known_records, read_table
@@ -40,11 +40,14 @@ def metal_items(count: int) -> list[SourceItem]:
     return items
 
 
-PROGRAM = """
+PROGRAM = f"""
+from __future__ import annotations
 import sys
-from pathlib import Path
 from matscreen.simulations.campaign import run_campaign
-from tests.simulations.test_campaign import metal_items
+from matscreen.sources.base import SourceItem
+from matscreen.structures import Crystal
+METALS = {METALS!r}
+{inspect.getsource(metal_items)}
 if __name__ == "__main__":
     run_campaign(metal_items(int(sys.argv[2])), Path(sys.argv[1]), "emt", workers=1)
 """
@@ -54,9 +57,7 @@ def test_a_campaign_killed_with_9_resumes_where_it_was(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     out, n = tmp_path / "out", 60
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "PYTHONPATH": root}
-    process = subprocess.Popen([sys.executable, program, out, str(n)], env=environment)
+    process = subprocess.Popen([sys.executable, program, out, str(n)])
     records = out / "records.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -78,6 +79,26 @@ def test_a_campaign_killed_with_9_resumes_where_it_was(tmp_path):
     assert progress.done["relaxation"] == n
     assert len(after) == len(set(after)) == n
     assert after[: len(before)] == before
+
+
+def test_two_campaigns_cannot_share_a_folder(tmp_path):
+    with Journal(tmp_path).locked(), pytest.raises(InputError, match="another campaign"):
+        run_campaign(metal_items(1), tmp_path, "emt", workers=1)
+
+
+def test_what_stops_the_vacancy_stops_the_hop_too():
+    pool = Pool("emt", workers=1)
+    try:
+        pool.submit(Task(("oxygen_vacancy", "oxygen_migration"), metal_items(1)[0].crystal, "r"))
+        records: list[Record] = []
+        while len(records) < 2:
+            records += pool.results(timeout=0.2)
+    finally:
+        pool.close()
+    assert [(r.simulation, r.reason) for r in records] == [
+        ("oxygen_vacancy", "no_oxygen"),
+        ("oxygen_migration", "no_oxygen"),
+    ]
 
 
 def test_a_second_run_has_nothing_to_do_and_a_limit_is_kept(tmp_path):
