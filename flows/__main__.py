@@ -32,16 +32,14 @@ def run(
     store: StoreOption = Path(".matscreen/store"),
 ) -> None:
     """Run screens through the flow and print their best candidates."""
-    from rich.console import Console
-
     from matscreen.config import load_screen
+    from matscreen.console import screen_summary, terminal
 
     for name in screens:
         load_screen(name)  # a mistake is reported before anything starts
-    console = Console()
+    console = terminal()
     console.print("Starting Prefect (offline, embedded) ...", style="dim")
     from flows.screen import screen
-    from matscreen.console import screen_summary
 
     for name in screens:
         with progress_bars(quiet=False) as progress:

@@ -98,10 +98,10 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Train a surrogate for every property with labels, and show how well it predicts."""
-    from rich.console import Console
     from rich.table import Table
 
     from matscreen import stages
+    from matscreen.console import terminal
 
     opened = _store(store)
     with progress_bars(quiet=quiet) as progress:
@@ -121,7 +121,7 @@ def train(
             str(card["n_labels"]),
             *(f"{metrics[key]:.3g}" for key in ("mae", "null_mae", "spearman", "coverage_90")),
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 @app.command()
@@ -151,11 +151,9 @@ def screen(
     with progress_bars(quiet=quiet) as progress:
         finished = run_screen(asked, _store(store), folder, sources=source, progress=progress)
     if not quiet:
-        from rich.console import Console
+        from matscreen.console import screen_summary, terminal
 
-        from matscreen.console import screen_summary
-
-        Console().print(screen_summary(finished.result, folder=folder))
+        terminal().print(screen_summary(finished.result, folder=folder))
 
 
 @app.command()
@@ -164,9 +162,9 @@ def explain(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show every property of a candidate, with the evidence that was used for it."""
-    from rich.console import Console
     from rich.table import Table
 
+    from matscreen.console import terminal
     from matscreen.evidence import gather_properties
     from matscreen.priors import PRIORS, fill_missing
     from matscreen.properties import PROPERTIES
@@ -192,7 +190,7 @@ def explain(
         ),
         tuple(PRIORS),
     )
-    console = Console()
+    console = terminal()
     for row in chosen.to_dict("records"):
         title = f"{row['formula']}  {row['structure_id']}  space group {row['spacegroup']}"
         table = Table(title=title, caption=f"{row['source']}: {row['source_id']}")

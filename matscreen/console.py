@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -165,3 +165,9 @@ def _paths(result: ScreenResult, folder: str | Path | None) -> tuple[RenderableT
     for label, path in files.items():
         table.add_row(Text(label), Text(str(place / path)))
     return (Text(""), table)
+
+
+def terminal() -> Console:
+    """Return a console on stdout; piped output gets 120 columns, so that no number is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)

@@ -43,6 +43,7 @@ def metal_items(count: int) -> list[SourceItem]:
 PROGRAM = f"""
 from __future__ import annotations
 import sys
+from pathlib import Path
 from matscreen.simulations.campaign import run_campaign
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
