@@ -119,7 +119,7 @@ def _gradient_boosting(n: int, seed: int) -> Any:
     return HistGradientBoostingRegressor(
         learning_rate=0.1 if few else 0.08,
         max_iter=80 if few else 150,
-        max_leaf_nodes=15,
+        max_leaf_nodes=8 if few else 15,
         min_samples_leaf=max(3, min(20, n // 20)),
         l2_regularization=1.0,
         max_features=0.2,
