@@ -47,7 +47,7 @@ class OxygenVacancy:
     (-0.687 eV per oxygen in the MP2020 scheme for potentials trained on uncorrected GGA energies
     such as 7net-0, zero for those trained on corrected ones).
 
-    The cell repeats the crystal until images are 7.3 Å apart; its ground state is searched first
+    The cell repeats the crystal until images are 7.0 Å apart; its ground state is searched first
     (displaced by 0.05 Å, relaxed at fixed cell). One site of each symmetry class of the parent is
     tried, three at most, and the lowest is returned.
 

@@ -18,10 +18,10 @@ from matscreen.structures import Crystal, FloatArray, IntArray
 if TYPE_CHECKING:
     from ase import Atoms
 
-CELL_SIDE = 7.3
-"""Shortest accepted distance between a defect and its image, Å (a 2x2x2 perovskite has 7.6)."""
-CELL_VOLUME = 440.0
-"""Smallest accepted defect cell, Å³ (a 2x2x2 perovskite has 440 to 620)."""
+CELL_SIDE = 7.0
+"""Shortest accepted distance between a defect and its image, Å (2x2x2 perovskites: 7.0 to 8.6)."""
+CELL_VOLUME = 340.0
+"""Smallest accepted defect cell, Å³ (a 2x2x2 perovskite has 340 to 620)."""
 RATTLE = 0.05
 """Standard deviation of the displacements that free the ground state, Å."""
 BROKEN = 0.005
@@ -49,7 +49,7 @@ class GroundState:
 
 
 def defect_repeats(lattice: FloatArray, *, side: float = CELL_SIDE) -> tuple[int, int, int]:
-    """Return the smallest diagonal supercell with images `side` Å apart and 440 Å³ of volume.
+    """Return the smallest diagonal supercell with images `side` Å apart and 340 Å³ of volume.
 
     A cell of three equal edges is repeated equally: elongated cells of 36, 48 and 54 atoms put
     the vacancy of CeO2 0.6, 0.4 and 0.2 eV above that of the even one of 81 (7net-0).
