@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -51,6 +52,9 @@ def test_help_needs_no_heavy_library(tmp_path):
 def test_screen_of_own_files_accounts_for_every_file(tmp_path, shared_store):
     from pymatgen.core import Lattice, Structure
 
+    # What this test pulls must not be seen by the others.
+    shutil.copytree(shared_store.root, tmp_path / "store")
+
     folder = tmp_path / "mine"
     folder.mkdir()
     coords = [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
@@ -60,7 +64,7 @@ def test_screen_of_own_files_accounts_for_every_file(tmp_path, shared_store):
     Structure(Lattice.cubic(4.0), ["Na"], [[0, 0, 0]]).to(filename=str(folder / "sodium.cif"))
     (folder / "garbage.cif").write_text("data_nothing\n")
     done = matscreen(
-        "screen", "synapse", "--source", "files:mine", "--store", shared_store.root, "-o", "out",
+        "screen", "synapse", "--source", "files:mine", "--store", "store", "-o", "out",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
