@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from datetime import timedelta
@@ -162,10 +163,12 @@ def spacegroup_symbol(number: int | None) -> str:
 
 
 def _prefix(value: float, digits: int) -> tuple[float, str]:
-    # round first: 999.6 aJ is 1.0 fJ, never 1000 aJ
-    size = abs(float(f"{value:.{digits - 1}e}"))
+    # round after scaling: 999.6 aJ is 1.0 fJ, never 1000 aJ
     found = _PREFIXES[0]
-    for entry in _PREFIXES:
-        if size >= entry[0] * (1.0 - 1e-12):
-            found = entry
+    for scale, prefix in _PREFIXES:
+        if abs(float(f"{value / scale:.{digits - 1}e}")) >= 1.0 - 1e-12:
+            found = (scale, prefix)
+    for (scale, _), following in itertools.pairwise(_PREFIXES):
+        if found[0] == scale and abs(float(f"{value / scale:.{digits - 1}e}")) >= 1000.0:
+            return following
     return found
