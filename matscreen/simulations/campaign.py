@@ -232,11 +232,17 @@ def _run(
     scheduler.begin(past)
     for record in past:
         _count(progress, record)
+    pause = journal.folder / PAUSE_FILE
+    while pause.exists():  # a paused campaign does not even load the potential
+        progress.paused, progress.waiting = True, scheduler.waiting()
+        if report is not None:
+            report(progress)
+        time.sleep(1.0)
     pool = Pool(calculator, workers=workers, time_limit=time_limit)
     started, given = time.monotonic(), 0
     try:
         while True:
-            progress.paused = (journal.folder / PAUSE_FILE).exists()
+            progress.paused = pause.exists()
             over = (hours is not None and time.monotonic() - started > hours * 3600) or (
                 max_tasks is not None and given >= max_tasks
             )

@@ -120,7 +120,7 @@ def follow_ups(phases: Sequence[Relaxed]) -> list[Task]:
         )
     host = cubic or _small_host(phases)
     if host is not None and 8 in host.crystal.atomic_numbers:
-        size = host.crystal.nsites * int(np.prod(defect_repeats(host.crystal.lattice)))
+        size = host.crystal.nsites * int(np.prod(defect_repeats(host.crystal)))
         if size <= 100:
             late = 0.0 if size <= 48 else 1e4
             tasks.append(Task(KINDS["oxygen"], host.crystal, host.root, {}, host.order + late))
@@ -131,8 +131,7 @@ def _small_host(phases: Sequence[Relaxed]) -> Relaxed | None:
     if not phases:
         return None
     best = min(phase.energy_per_atom for phase in phases)
-    # Phases this close cannot be told apart by the potential: the smaller cell wins.
+    # Phases this close cannot be told apart by the potential: the smallest primitive cell, which
+    # is the most symmetric description, wins.
     near = [phase for phase in phases if phase.energy_per_atom < best + 0.003]
-    return min(
-        near, key=lambda p: p.crystal.nsites * int(np.prod(defect_repeats(p.crystal.lattice)))
-    )
+    return min(near, key=lambda phase: phase.crystal.nsites)

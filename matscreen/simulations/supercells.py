@@ -22,6 +22,8 @@ CELL_SIDE = 7.0
 """Shortest accepted distance between a defect and its image, Å (2x2x2 perovskites: 7.0 to 8.6)."""
 CELL_VOLUME = 340.0
 """Smallest accepted defect cell, Å³ (a 2x2x2 perovskite has 340 to 620)."""
+CELL_ATOMS = 36
+"""Fewest atoms of a defect cell: below, one vacancy is a new composition."""
 RATTLE = 0.05
 """Standard deviation of the displacements that free the ground state, Å."""
 BROKEN = 0.005
@@ -48,19 +50,20 @@ class GroundState:
     gain: float
 
 
-def defect_repeats(lattice: FloatArray, *, side: float = CELL_SIDE) -> tuple[int, int, int]:
-    """Return the smallest diagonal supercell with images `side` Å apart and 340 Å³ of volume.
+def defect_repeats(crystal: Crystal, *, side: float = CELL_SIDE) -> tuple[int, int, int]:
+    """Return the smallest diagonal supercell with images `side` Å apart, 340 Å³ and 36 atoms.
 
     A cell of three equal edges is repeated equally: elongated cells of 36, 48 and 54 atoms put
     the vacancy of CeO2 0.6, 0.4 and 0.2 eV above that of the even one of 81 (7net-0).
     """
-    volume = abs(float(np.linalg.det(lattice)))
+    lattice = crystal.lattice
     by_size = sorted(product(range(1, 5), repeat=3), key=prod)
     edges = np.linalg.norm(lattice, axis=1)
     if edges.max() < 1.02 * edges.min():
         by_size = [(n, n, n) for n in range(1, 5)]
     for a, b, c in by_size:
-        large = a * b * c * volume >= CELL_VOLUME
+        number = a * b * c
+        large = number * crystal.volume >= CELL_VOLUME and number * crystal.nsites >= CELL_ATOMS
         if large and _shortest(np.array([[a], [b], [c]]) * lattice) >= side:
             return a, b, c
     return 4, 4, 4
@@ -99,7 +102,7 @@ class _Unkeyed:
 @lru_cache(maxsize=2)
 def _ground_state(_hash: str, potential: Potential, unkeyed: _Unkeyed) -> GroundState:
     crystal = unkeyed.crystal
-    repeats = defect_repeats(crystal.lattice)
+    repeats = defect_repeats(crystal)
     size = crystal.nsites * int(np.prod(repeats))
     if size > max(potential.max_atoms, 100):
         raise StructureError("cell_too_large", f"the defect cell would hold {size} atoms")

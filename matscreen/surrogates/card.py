@@ -95,7 +95,7 @@ def build_card(
         name: Registry name of the property.
         table: Out-of-fold predictions.
         model: What was chosen: `model`, `members`, `fallback`, `scale`, `quantile`, `selection`,
-            `threshold`, `n_splits`.
+            `threshold`, `label_error`, `n_splits`.
         data: What it was trained on: `labels`, `descriptor_set`, `descriptor_version`, `data_hash`,
             `seed`, `scheme`, `n_rejected`, `n_used_features`.
         seconds: Wall time of the training, s.
@@ -131,6 +131,7 @@ def build_card(
             "every chemical system of equal weight",
             "expected_error": model["scale"],
             "quantile": model["quantile"],
+            "label_error": model["label_error"],
         },
         "domain": {
             "method": "mean distance to the 5 nearest labelled rows in the leading principal "

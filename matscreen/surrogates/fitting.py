@@ -65,19 +65,16 @@ class Labelled:
         X: Informative features, (n, k).
         y: Transformed labels, (n,).
         groups: Chemical systems, (n,).
-        noise: Transformed standard deviations of the labels, (n,), or None.
     """
 
     X: FloatArray
     y: FloatArray
     groups: Groups
-    noise: FloatArray | None = None
 
     def fit(self, name: str, rows: IntArray | None = None, *, seed: int) -> Any:
         """Fit one regressor of the portfolio to the chosen rows, or to all."""
         chosen = np.arange(len(self.y)) if rows is None else rows
-        noise = None if self.noise is None else self.noise[chosen]
-        return portfolio.fit_member(name, self.X[chosen], self.y[chosen], noise=noise, seed=seed)
+        return portfolio.fit_member(name, self.X[chosen], self.y[chosen], seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from matscreen.errors import ModelError
 from matscreen.surrogates.card import FORMAT
 from matscreen.surrogates.domain import Domain
 from matscreen.surrogates.regression import Surrogate
-from matscreen.surrogates.uncertainty import Scale
+from matscreen.surrogates.uncertainty import LabelError, Scale
 
 CARD = "card.json"
 
@@ -67,6 +67,7 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
             "neighbours": domain.neighbours,
             "threshold": domain.threshold,
             "constant_half": domain.constant_half,
+            "label_error": [surrogate.label_error.floor, surrogate.label_error.slope],
         },
         compression=zipfile.ZIP_DEFLATED,
         compresslevel=1,
@@ -153,6 +154,7 @@ def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
             float(parts["threshold"]),
             float(parts["constant_half"]),
         ),
+        label_error=LabelError(*map(float, parts["label_error"])),
     )
 
 

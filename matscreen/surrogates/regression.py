@@ -20,10 +20,10 @@ from matscreen.surrogates.domain import Domain
 from matscreen.surrogates.fitting import Labelled, fit
 from matscreen.surrogates.portfolio import one_thread
 from matscreen.surrogates.space import Space
-from matscreen.surrogates.uncertainty import Scale
+from matscreen.surrogates.uncertainty import LabelError, Scale, fit_label_error
 
 MIN_LABELS = 8
-SCHEME = "surrogate-1"
+SCHEME = "surrogate-2"
 """Version of the training procedure; part of every `model_id`."""
 
 BoolArray = npt.NDArray[np.bool_]
@@ -40,7 +40,8 @@ class Prediction:
         std: (upper - lower) / 3.29, the deviation of a Gaussian of that interval. On a log scale
             a log-normal of the interval is the better picture: its deviation in decades is
             log10(upper / lower) / 3.29.
-        lower: Lower end of the 90 % interval, within the physical bounds.
+        lower: Lower end of the 90 % interval, within the physical bounds. The interval holds the
+            error of the surrogate and, where it was given, that of the labels.
         upper: Upper end of the 90 % interval, within the physical bounds.
         in_domain: Whether the row is near enough to labelled materials.
     """
@@ -67,6 +68,7 @@ class Surrogate:
         scale: Size of the expected error.
         quantile: Half width over size.
         domain: Applicability domain.
+        label_error: How uncertain labels are themselves.
     """
 
     property: str
@@ -79,6 +81,7 @@ class Surrogate:
     scale: Scale
     quantile: float
     domain: Domain
+    label_error: LabelError
 
     def predict(self, X: FloatArray) -> Prediction:
         """Predict rows of features.
@@ -116,7 +119,7 @@ class Surrogate:
             )
             half = self.quantile * self.scale.sizes(X, center, spread)
             distance = self.domain.distance(X)
-        half = self.domain.widen(half, distance)
+        half = np.hypot(self.domain.widen(half, distance), self.label_error.half_widths(center))
         mean, lower, upper = space.interval(center, half)
         std = (upper - lower) / uncertainty.SIGMAS
         return np.stack([mean, std, lower, upper]), self.domain.contains(distance)
@@ -154,8 +157,10 @@ def train(
         groups: Chemical system of each row.
         property: Registry name.
         labels: Name of each feature, (k,).
-        noise: Standard deviation of each label in its unit, (n,); NaN means unknown. It weighs
-            labels in the fit; intervals are meant to cover a label with its noise.
+        noise: Standard deviation of each label in its unit, (n,); NaN means unknown. It widens
+            the intervals of `predict` in quadrature, so that a prediction is never held to be
+            better than a label; the out-of-fold intervals of the card, which are compared with
+            labels, leave it out.
         seed: Seed of folds and models. The result depends on data, seed and library versions only.
         ids: Structure id of each row, kept in the out-of-fold table.
         descriptor_set: Name of the descriptor set, for the card.
@@ -184,12 +189,11 @@ def train(
     columns = _informative(features)
     features = features[:, columns]
     target = space.forward(values)
-    deviation = None if noise is None else space.noise(values, np.asarray(noise)[usable])
-    if deviation is not None and not deviation.any():
-        deviation = None
+    stated = np.zeros(len(values)) if noise is None else np.asarray(noise, np.float64)[usable]
+    label_error = fit_label_error(target, space.noise(values, stated))
 
     with one_thread():
-        fitted = fit(space, Labelled(features, target, systems, deviation), seed=seed)
+        fitted = fit(space, Labelled(features, target, systems), seed=seed)
     table = OutOfFold(
         y=values,
         mean=fitted.table[0],
@@ -221,6 +225,7 @@ def train(
             "quantile": fitted.quantile,
             "selection": fitted.selection,
             "threshold": fitted.domain.threshold,
+            "label_error": {"floor": label_error.floor, "slope": label_error.slope},
             "n_splits": fitted.n_splits,
         },
         data={
@@ -247,6 +252,7 @@ def train(
         scale=fitted.scale,
         quantile=fitted.quantile,
         domain=fitted.domain,
+        label_error=label_error,
     )
 
 

@@ -115,6 +115,43 @@ def out_of_fold_sizes(kind: str, rows: Residuals, folds: Folds, *, seed: int) ->
     return sizes
 
 
+@dataclass(frozen=True)
+class LabelError:
+    """Standard deviation of a label as a function of its value, transformed space.
+
+    Attributes:
+        floor: Deviation of a label of value zero.
+        slope: Growth with the value: deviation^2 = floor^2 + (slope value)^2.
+    """
+
+    floor: float = 0.0
+    slope: float = 0.0
+
+    def half_widths(self, values: FloatArray) -> FloatArray:
+        """Return the half widths of Gaussian 90 % intervals around values, (n,)."""
+        return np.asarray(0.5 * SIGMAS * np.hypot(self.floor, self.slope * values))
+
+
+def fit_label_error(values: FloatArray, std: FloatArray) -> LabelError:
+    """Fit how the stated deviation of labels grows with their value.
+
+    Least squares on the relative error of the variance, both coefficients non-negative.
+
+    Args:
+        values: Transformed labels, (n,).
+        std: Their deviations, (n,); rows without a positive one are left out.
+    """
+    from scipy.optimize import nnls
+
+    known = std > 0.0
+    if not known.any():
+        return LabelError()
+    variance = np.square(std[known])
+    inputs = np.stack([np.ones(len(variance)), np.square(values[known])], axis=1)
+    found, _ = nnls(inputs / variance[:, None], np.ones(len(variance)))
+    return LabelError(math.sqrt(found[0]), math.sqrt(found[1]))
+
+
 def conformal_quantile(
     scores: FloatArray, groups: Sequence[Any] | np.ndarray[Any, Any], *, level: float = LEVEL
 ) -> float:

@@ -12,6 +12,7 @@ from matscreen.simulations.supercells import defect_repeats, ground_state
 from matscreen.structures import Crystal
 from tests.simulations.conftest import perovskite
 
+FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 MOLECULE = -9.0
 SITE = -6.0
 BARRIER = 0.8
@@ -124,15 +125,20 @@ def test_ground_state_is_searched_once_per_crystal_and_keeps_the_parent_when_it_
 
 
 @pytest.mark.parametrize(
-    ("lattice", "repeats"),
+    ("lattice", "sites", "repeats"),
     [
-        (np.eye(3) * 3.9, (2, 2, 2)),
-        (4.25 / 2 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), (3, 3, 3)),
-        (np.diag([8.0, 8.0, 8.0]), (1, 1, 1)),
+        (np.eye(3) * 3.9, 5, (2, 2, 2)),
+        (np.eye(3) * 3.7, 5, (2, 2, 2)),
+        (FCC * 4.25, 2, (3, 3, 3)),
+        (FCC * 5.57, 2, (3, 3, 3)),
+        (FCC * 5.46, 3, (3, 3, 3)),
+        (np.diag([8.0, 8.0, 8.0]), 40, (1, 1, 1)),
+        (np.diag([4.65, 4.65, 2.97]), 6, (2, 2, 3)),
     ],
 )
-def test_defect_cells(lattice, repeats):
-    assert defect_repeats(lattice) == repeats
+def test_defect_cells_are_even_and_large_enough(lattice, sites, repeats):
+    crystal = Crystal(lattice, [8] * sites, np.linspace(0, 0.9, 3 * sites).reshape(sites, 3))
+    assert defect_repeats(crystal) == repeats
 
 
 def test_too_large_cells_are_refused():

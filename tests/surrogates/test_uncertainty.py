@@ -13,6 +13,7 @@ from matscreen.surrogates.uncertainty import (
     Scale,
     conformal_quantile,
     constant_half_width,
+    fit_label_error,
     fit_scale,
     out_of_fold_half_widths,
     winkler_score,
@@ -108,6 +109,16 @@ def test_residual_scale_follows_the_size_of_the_error_and_stays_positive():
     sizes = fit_scale("residual", rows, seed=0).sizes(X, np.zeros(400), np.zeros(400))
     assert (sizes > 0).all()
     assert sizes[X[:, 0] > 0.6].mean() > 2.5 * sizes[X[:, 0] < 0.4].mean()
+
+
+def test_the_label_error_finds_floor_and_slope():
+    values = np.linspace(-3.0, 10.0, 50)
+    std = np.hypot(0.2, 0.3 * values)
+    std[::7] = 0.0
+    found = fit_label_error(values, std)
+    assert (found.floor, found.slope) == (pytest.approx(0.2), pytest.approx(0.3))
+    assert found.half_widths(np.array([0.0]))[0] == pytest.approx(1.645 * 0.2)
+    assert fit_label_error(values, np.zeros(50)).half_widths(values).max() == 0.0
 
 
 def test_constant_scale_needs_nothing():
