@@ -125,7 +125,36 @@ _ROWS: tuple[Property, ...] = (
         "thermal_conductivity", "W/m/K", 0.05, 500.0, "log", "Lattice thermal conductivity at 300 K"
     ),
     Property("heat_capacity", "J/m³/K", 1e5, 1e7, "log", "Volumetric heat capacity at 300 K"),
+    Property("bulk_modulus", "GPa", 1.0, 600.0, "log", "Voigt-Reuss-Hill bulk modulus at 0 K"),
+    Property("shear_modulus", "GPa", 0.1, 600.0, "log", "Voigt-Reuss-Hill shear modulus at 0 K"),
+    Property(
+        "debye_temperature", "K", 10.0, 2500.0, "log", "Debye temperature of the sound velocities"
+    ),
+    Property(
+        "energy_above_polymorphs",
+        "eV/atom",
+        0.0,
+        10.0,
+        "linear",
+        "Energy above the lowest known phase of the same formula; a lower bound",
+    ),
+    Property(
+        "tilt_energy",
+        "meV/Å³",
+        0.0,
+        1e3,
+        "linear",
+        "Depth of the lowest nonpolar tilted phase under the cubic perovskite parent, per volume",
+    ),
     Property("insertion_voltage", "V", -5.0, 6.0, "linear", "Average voltage of ion insertion"),
+    Property(
+        "migration_charge_shift",
+        "eV",
+        -3.0,
+        3.0,
+        "linear",
+        "Barrier of the charged vacancy's hop minus that of the neutral one",
+    ),
     Property(
         "vacancy_binding_energy",
         "eV",

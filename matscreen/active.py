@@ -1,0 +1,1 @@
+"""Active learning: simulate what teaches most about the best switches, retrain, repeat."""
