@@ -89,6 +89,7 @@ class Simulation(Protocol):
 _MODULES: dict[str, tuple[str, str]] = {
     "relaxation": ("matscreen.simulations.relaxation", "Relaxation"),
     "double_well": ("matscreen.simulations.double_well", "DoubleWell"),
+    "octahedral_tilt": ("matscreen.simulations.tilts", "OctahedralTilt"),
     "oxygen_vacancy": ("matscreen.simulations.oxygen_vacancy", "OxygenVacancy"),
     "oxygen_migration": ("matscreen.simulations.oxygen_migration", "OxygenMigration"),
 }

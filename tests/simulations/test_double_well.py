@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from matscreen.errors import StructureError
 from matscreen.identity import analyze_symmetry
-from matscreen.simulations.double_well import DoubleWell, is_cubic_perovskite, seed
+from matscreen.simulations.cubic_parent import is_cubic_perovskite, seed
+from matscreen.simulations.double_well import DoubleWell
 from matscreen.simulations.reference import (
     E_PER_A2,
     centrosymmetric_references,
