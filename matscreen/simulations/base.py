@@ -92,6 +92,7 @@ _MODULES: dict[str, tuple[str, str]] = {
     "octahedral_tilt": ("matscreen.simulations.tilts", "OctahedralTilt"),
     "oxygen_vacancy": ("matscreen.simulations.oxygen_vacancy", "OxygenVacancy"),
     "oxygen_migration": ("matscreen.simulations.oxygen_migration", "OxygenMigration"),
+    "elastic": ("matscreen.simulations.elastic", "Elastic"),
 }
 SIMULATIONS = tuple(_MODULES)
 """Names of the shipped simulations, in the order in which they build on each other."""
