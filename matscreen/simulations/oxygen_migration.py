@@ -1,9 +1,10 @@
-"""Barrier of one oxygen-vacancy hop: constrained midpoint, elastic band when that fails."""
+"""Barrier of an oxygen-vacancy hop: constrained midpoint, elastic band when that fails."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from matscreen.simulations.base import Label, Simulated
 from matscreen.simulations.calculators import Potential
 from matscreen.simulations.oxygen_vacancy import OXYGEN, Vacancy, lowest_vacancy, relaxed_vacancy
 from matscreen.simulations.relaxing import DEFECT_FMAX, attach, energy_of, relax_positions
-from matscreen.simulations.supercells import GroundState, site_orbits
+from matscreen.simulations.supercells import GroundState, defect_repeats, site_orbits
 from matscreen.structures import Crystal, FloatArray
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 MIN_BARRIER = 0.05
 MAX_ASYMMETRY = 0.05
 MAX_DISTINCT_ASYMMETRY = 0.5
+MAX_BARRIER = 6.0
 MAX_STEPS = 40
+MAX_HOPS = 3
+HOP_LENGTH = 3.6
+"""Longest hop that is tried when a shorter one exists, Å: edges of oxygen polyhedra."""
+MAX_NEIGHBOUR = 4.5
 PARALLEL_FORCE = 0.1
 BAND_STEPS = 60
 
@@ -30,23 +36,28 @@ BAND_STEPS = 60
 class OxygenMigration:
     """Lowest barrier of a vacancy hop between neighbouring oxygen sites.
 
-    From the most stable vacancy the nearest oxygen hops in. It is placed half way, may move only
-    in the plane across the path (so may the cation farthest from it, which keeps the crystal from
-    sliding), and everything else relaxes: E_b = E(midpoint) - E(lower end). When the oxygen still
-    feels more than 0.1 eV/Å along the path, the midpoint is not the saddle, and a climbing-image
-    nudged elastic band of three images (Henkelman, Uberuaga and Jónsson 2000) takes over.
+    From the most stable vacancy the hops that symmetry tells apart are tried, three at most: to
+    the nearest oxygen of each class (site class of the parent crystal and hop length within
+    0.1 Å) up to 3.6 Å away, the shortest first. The hopping oxygen is placed half way, may move
+    only in the plane across the path (so may the cation farthest from it, which keeps the crystal
+    from sliding), and everything else relaxes: E_b = E(midpoint) - E(lower end). When the oxygen
+    still feels more than 0.1 eV/Å along the path, or the midpoint takes more than 40 steps, it is
+    not the saddle, and a climbing-image nudged elastic band of three images (Henkelman, Uberuaga
+    and Jónsson 2000) takes over. The lowest barrier that is not rejected is the label; the notes
+    name the other hops.
 
     Rejected: E_b of 0.05 eV or less, equivalent ends that differ by more than 0.05 eV (the cell
-    was not in its ground state), a midpoint that takes more than 40 steps. These thresholds were
-    chosen by hand on 13 oxides.
+    was not in its ground state), distinct ends by more than 0.5 eV. These thresholds were chosen
+    by hand on 13 oxides.
 
-    std: potentials differ by 0.3 eV among perovskites. Neutral vacancy; the charged one hops more
-    easily.
+    std: potentials differ by 0.3 eV among perovskites. The vacancy is neutral and the potential
+    knows neither charge nor spin: the charged vacancy, which carries the current of a device,
+    hops more easily (`migration_charge_shift`).
     """
 
     property = "oxygen_migration_barrier"
     method = "oxygen_migration"
-    version = "1"
+    version = "2"
 
     def run(
         self,
@@ -58,57 +69,121 @@ class OxygenMigration:
         """Label one relaxed oxide.
 
         Raises:
-            StructureError: ``no_oxygen``, ``no_neighbour``, ``unequal_ends``, ``slow_midpoint``,
-                ``barrier_too_low``, ``out_of_range``, or a relaxation failed.
+            StructureError: ``no_oxygen``, ``no_neighbour``, or no hop was accepted and the last
+                reason was ``unequal_ends``, ``barrier_too_low``, ``out_of_range``,
+                ``not_converged`` or another failure of a relaxation.
         """
         del phases  # part of the protocol; one crystal is enough here
         base, start = lowest_vacancy(crystal, potential)
-        target, distance = _neighbour(base, start.site)
-        end = relaxed_vacancy(base, target, potential)
-        difference = abs(start.energy - end.energy)
-        allowed = MAX_ASYMMETRY if _equivalent(base, start.site, target) else MAX_DISTINCT_ASYMMETRY
-        if difference > allowed:
-            raise StructureError(
-                "unequal_ends", f"the two ends differ by {difference:.2f} eV, {allowed} is allowed"
-            )
-        low = min(start.energy, end.energy)
-        energy, parallel, middle = _midpoint(base, start, end, potential)
-        method = "midpoint"
-        if parallel > PARALLEL_FORCE:
-            energy, method = _band(base, start, end, middle, potential), "neb"
-        barrier = energy - low
-        if barrier <= MIN_BARRIER:
-            raise StructureError(
-                "barrier_too_low", f"{barrier:.3f} eV: the cell found a lower state on the way"
-            )
-        if barrier > 6.0:
-            raise StructureError("out_of_range", f"{barrier:.1f} eV is no hop")
+        hops: list[_Hop] = []
+        notes: dict[str, float | str] = {}
+        failure: StructureError | None = None
+        for target, distance in distinct_hops(crystal, base, start.site):
+            path = f"O{start.site % crystal.nsites}-O{target % crystal.nsites}"
+            try:
+                hop = _hop(base, start, target, distance, path, potential)
+            except StructureError as error:
+                failure = error
+                notes[f"rejected {path} {distance:.2f} Å"] = error.reason
+                continue
+            notes[f"barrier {path} {distance:.2f} Å"] = hop.barrier
+            hops.append(hop)
+        if not hops:
+            raise failure or StructureError("no_neighbour", crystal.formula)
+        best = min(hops, key=lambda hop: hop.barrier)
         return Simulated(
             (
                 Label(
                     "oxygen_migration_barrier",
-                    barrier,
+                    best.barrier,
                     std=0.3,
                     site=f"O{start.site % crystal.nsites}",
                     charge=0,
-                    path=f"O{start.site % crystal.nsites}-O{target % crystal.nsites}",
+                    path=best.path,
                 ),
             ),
-            notes={"hop_length": distance, "ends_differ": difference, "saddle": method},
+            notes={
+                "hop_length": best.length,
+                "ends_differ": best.asymmetry,
+                "saddle": best.saddle,
+                **notes,
+            },
         )
 
 
-def _neighbour(base: GroundState, site: int) -> tuple[int, float]:
-    """Return the oxygen nearest to a site in the defect-free cell, and how far it is, Å."""
-    oxygens = np.flatnonzero(base.atoms.numbers == OXYGEN)
+@dataclass(frozen=True)
+class _Hop:
+    """An accepted hop: energies in eV, length in Å."""
+
+    path: str
+    length: float
+    barrier: float
+    asymmetry: float
+    saddle: str
+
+
+def _hop(
+    base: GroundState,
+    start: Vacancy,
+    target: int,
+    length: float,
+    path: str,
+    potential: Potential,
+) -> _Hop:
+    end = relaxed_vacancy(base, target, potential)
+    difference = abs(start.energy - end.energy)
+    allowed = MAX_ASYMMETRY if _equivalent(base, start.site, target) else MAX_DISTINCT_ASYMMETRY
+    if difference > allowed:
+        raise StructureError(
+            "unequal_ends", f"the two ends differ by {difference:.2f} eV, {allowed} is allowed"
+        )
+    energy, on_saddle, middle = _midpoint(base, start, end, potential)
+    if not on_saddle:
+        energy = _band(base, start, end, middle, potential)
+    barrier = energy - min(start.energy, end.energy)
+    if barrier <= MIN_BARRIER:
+        raise StructureError(
+            "barrier_too_low", f"{barrier:.3f} eV: the cell found a lower state on the way"
+        )
+    if barrier > MAX_BARRIER:
+        raise StructureError("out_of_range", f"{barrier:.1f} eV is no hop")
+    return _Hop(path, length, barrier, difference, "midpoint" if on_saddle else "neb")
+
+
+def distinct_hops(crystal: Crystal, base: GroundState, site: int) -> list[tuple[int, float]]:
+    """Return the hops from an oxygen site that symmetry tells apart, the shortest first.
+
+    Classes are those of the parent crystal, so that the small distortions of a relaxed defect
+    cell do not multiply them.
+
+    Args:
+        crystal: The parent crystal.
+        base: Its defect cell.
+        site: Index of the vacant oxygen in the defect cell.
+
+    Returns:
+        Index of the oxygen that hops and its distance in the parent, Å; three at most.
+
+    Raises:
+        StructureError: ``no_neighbour``.
+    """
+    parent = crystal.to_ase().repeat(defect_repeats(crystal))
+    oxygens = np.flatnonzero(parent.numbers == OXYGEN)
     others = oxygens[oxygens != site]
     if not len(others):
         raise StructureError("no_neighbour", "the cell holds a single oxygen")
-    distances = base.atoms.get_distances(site, others, mic=True)
-    nearest = int(np.argmin(distances.round(3)))
-    if distances[nearest] > 4.5:
-        raise StructureError("no_neighbour", f"the next oxygen is {distances[nearest]:.1f} Å away")
-    return int(others[nearest]), float(distances[nearest])
+    distances = parent.get_distances(site, others, mic=True)
+    nearest = float(distances.min())
+    if nearest > MAX_NEIGHBOUR:
+        raise StructureError("no_neighbour", f"the next oxygen is {nearest:.1f} Å away")
+    hops: dict[tuple[int, int], tuple[int, float]] = {}
+    for i in np.argsort(distances.round(3), kind="stable"):
+        length = float(distances[i])
+        if length > max(HOP_LENGTH, nearest + 0.1):
+            break
+        key = (int(base.orbits[others[i]]), round(length / 0.1))
+        hops.setdefault(key, (int(others[i]), length))
+    return list(hops.values())[:MAX_HOPS]
 
 
 def _equivalent(base: GroundState, first: int, second: int) -> bool:
@@ -143,8 +218,8 @@ def _ends(base: GroundState, start: Vacancy, end: Vacancy) -> tuple[Atoms, Atoms
 
 def _midpoint(
     base: GroundState, start: Vacancy, end: Vacancy, potential: Potential
-) -> tuple[float, float, Atoms]:
-    """Return energy, force along the path on the hopping oxygen, and the relaxed midpoint."""
+) -> tuple[float, bool, Atoms]:
+    """Return the energy, whether it is a saddle, and the relaxed midpoint."""
     from ase.constraints import FixedPlane
 
     first, last, hopper = _ends(base, start, end)
@@ -162,10 +237,10 @@ def _midpoint(
         )
     except StructureError as error:
         if error.reason == "not_converged":
-            raise StructureError("slow_midpoint", f"more than {MAX_STEPS} steps") from error
+            return energy_of(middle), False, middle
         raise
-    force = _forces(middle)[hopper] @ along
-    return energy_of(middle), abs(float(force)), middle
+    force = abs(float(_forces(middle)[hopper] @ along))
+    return energy_of(middle), force <= PARALLEL_FORCE, middle
 
 
 def _farthest_cation(atoms: Atoms, site: int) -> int:

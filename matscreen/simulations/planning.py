@@ -35,7 +35,19 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 SHARES: Mapping[str, float] = {"relaxation": 0.25, "double_well": 0.25, "oxygen": 0.50}
 """Part of the processor time that each kind gets, so that all kinds of label grow together."""
 
-_PEROVSKITE_PHASES = {221: "Pm-3m", 99: "P4mm", 38: "Amm2", 160: "R3m"}
+_PEROVSKITE_PHASES = {
+    221: ("Pm-3m", 5),
+    99: ("P4mm", 5),
+    38: ("Amm2", 5),
+    160: ("R3m", 5),
+    161: ("R3c", 10),
+    167: ("R-3c", 10),
+    140: ("I4/mcm", 10),
+    127: ("P4/mbm", 10),
+    74: ("Imma", 10),
+    62: ("Pnma", 20),
+}
+"""Perovskite phases that a double well compares: symbol and atoms of the primitive cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +116,18 @@ def follow_ups(phases: Sequence[Relaxed]) -> list[Task]:
             symmetry = analyze_symmetry(phase.crystal)
         except StructureError:
             continue
-        if phase.crystal.nsites == 5 and (phase.prototype or "").startswith("perovskite"):
-            symbol = _PEROVSKITE_PHASES.get(symmetry.number)
-            if symbol is not None:
+        prototype = phase.prototype or ""
+        if prototype.startswith("perovskite"):
+            symbol, nsites = _PEROVSKITE_PHASES.get(symmetry.number, ("", 0))
+            if phase.crystal.nsites == nsites:
                 known.setdefault(symbol, phase.crystal)
-            if symmetry.number == 221 and (cubic is None or phase.prototype.endswith("Pm-3m")):  # type: ignore[union-attr]
-                cubic = phase
+                if symbol == "Pm-3m" and (cubic is None or prototype.endswith("Pm-3m")):
+                    cubic = phase
         if symmetry.polar:
             polar.append(phase)
     wells = ([cubic] if cubic else []) + polar
     for phase in wells:
-        others = known if phase.crystal.nsites == 5 else {}
+        others = known if phase.crystal.nsites in (5, 10) else {}
         tasks.append(
             Task(KINDS["double_well"], phase.crystal, phase.root, dict(others), phase.order)
         )
