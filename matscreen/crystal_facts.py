@@ -1,4 +1,4 @@
-"""What the mechanisms ask of a crystal itself: symmetry, shape and formula unit."""
+"""What the mechanisms ask of a crystal itself: symmetry, shape, formula unit, stabler phases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from matscreen.mechanisms.base import FloatArray
+from matscreen.mechanisms.ground_state import TILTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,12 @@ POLAR_SPACE_GROUPS: Final = frozenset(
 )
 """Space groups of the ten polar point groups 1, 2, m, mm2, 4, 4mm, 3, 3m, 6, 6mm."""
 
+_TILT_NUMBERS: Final = {symbol: number for number, symbol in TILTED.items()}
+_PEROVSKITE: Final = ("perovskite-", "linbo3-")
+"""Structure types of one network of corner-sharing octahedra."""
+GAPS: Final = ("polymorph_gap", "tilted_gap", "tilted_spacegroup")
+"""Facts that come from other crystals of the same formula; see `phase_gaps`."""
+
 _IMPROPER: Final = {(185, (1.0, 1.0, 3.0)), (36, (2.0, 3.0, 7.0)), (42, (2.0, 3.0, 7.0))}
 """Hexagonal manganite type P6₃cm ABO3 and hybrid improper A3B2O7 (Cmc2₁ and its supergroup)."""
 
@@ -39,11 +46,13 @@ def crystal_facts(
     """Return the facts of `matscreen.mechanisms.base.FACTS` for each candidate.
 
     Args:
-        candidates: Columns formula; where known spacegroup, lattice (nine numbers), nsites.
+        candidates: Columns formula; where known spacegroup, lattice (nine numbers), nsites, and
+            the columns of `phase_gaps`.
         volume_per_atom: Volume per atom where there is no lattice, Å³, (n,).
 
     Returns:
-        polar, improper, axial_ratio and formula_unit_volume, (n,) each; NaN when unknown.
+        polar, improper, axial_ratio, formula_unit_volume, polymorph_gap, tilted_gap and
+        tilted_spacegroup, (n,) each; NaN when unknown.
     """
     n = len(candidates)
     numbers = (
@@ -80,14 +89,95 @@ def crystal_facts(
         "improper": improper.astype(float),
         "axial_ratio": ratio,
         "formula_unit_volume": per_atom * atoms,
+        **{
+            name: candidates[name].to_numpy(dtype=float, na_value=np.nan)
+            if name in candidates
+            else np.full(n, np.nan)
+            for name in GAPS
+        },
     }
 
 
-@cache
+def phase_gaps(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Compare each polar crystal with the known nonpolar phases of its formula.
+
+    Only energies of one method are compared. A perovskite's tilted phase is known from its own
+    relaxation or from the tilt_energy of the cubic parent; with several methods the larger gap is
+    kept. A nonpolar perovskite of any tilt, the cubic parent included, counts as displacive.
+
+    Args:
+        candidates: All candidates of the store: structure_id, formula, spacegroup, prototype,
+            nsites, lattice.
+        labels: Rows with structure_id, property, path, value, method.
+
+    Returns:
+        structure_id (each once), polymorph_gap, tilted_gap (eV/atom, positive when the nonpolar
+        phase is the lower one) and tilted_spacegroup; crystals without a comparison are absent.
+    """
+    import pandas as pd
+
+    energies = _rows(labels, "energy_per_atom").rename(columns={"value": "energy"})
+    table = candidates.merge(energies, on="structure_id", how="inner")
+    table["calculator"] = table["method"].astype(str).str.split("/").str[-1]
+    table["spacegroup"] = table["spacegroup"].astype("Float64").astype(float)
+    table["key"] = [str(_composition(str(formula))) for formula in table["formula"]]
+    table["perovskite"] = table["prototype"].fillna("").astype(str).str.startswith(_PEROVSKITE)
+    known = table[table["spacegroup"].notna()]
+    polar = known["spacegroup"].isin(POLAR_SPACE_GROUPS)
+    nonpolar = known.loc[~polar, ["key", "calculator", "spacegroup", "perovskite", "energy"]]
+    by = ["key", "calculator"]
+    lowest = nonpolar.groupby(by)["energy"].min().rename("lowest").reset_index()
+    relatives = pd.concat(
+        [
+            nonpolar[nonpolar["perovskite"] & nonpolar["spacegroup"].isin([*TILTED, 221])],
+            _below_parents(known, labels),
+        ]
+    )
+    relatives = relatives.sort_values("energy", kind="stable").drop_duplicates(by)
+    relatives = relatives[[*by, "energy", "spacegroup"]].rename(
+        columns={"energy": "tilted", "spacegroup": "tilted_spacegroup"}
+    )
+    joined = known[polar].merge(lowest, on=by, how="left").merge(relatives, on=by, how="left")
+    joined["polymorph_gap"] = joined["energy"] - joined["lowest"]
+    joined["tilted_gap"] = (joined["energy"] - joined["tilted"]).where(joined["perovskite"])
+    joined["tilted_spacegroup"] = joined["tilted_spacegroup"].where(joined["perovskite"])
+    joined = joined.sort_values(["tilted_gap", "polymorph_gap"], ascending=False, kind="stable")
+    joined = joined.drop_duplicates("structure_id")
+    joined = joined[joined["polymorph_gap"].notna() | joined["tilted_gap"].notna()]
+    return joined[["structure_id", *GAPS]].sort_values("structure_id").reset_index(drop=True)
+
+
+def _rows(labels: pd.DataFrame, name: str) -> pd.DataFrame:
+    rows = labels.loc[labels["property"] == name, ["structure_id", "value", "method"]]
+    return rows.dropna(subset=["value"]).drop_duplicates(["structure_id", "method"])
+
+
+def _below_parents(known: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Energies of the tilted phases that only the tilt_energy of a cubic parent tells of."""
+    tilts = labels.loc[labels["property"] == "tilt_energy", ["structure_id", "value", "path"]]
+    tilts = tilts.assign(
+        calculator=labels.loc[tilts.index, "method"].astype(str).str.split("/").str[-1]
+    ).sort_values("value", ascending=False, kind="stable")
+    tilts = tilts[tilts["value"] > 0].drop_duplicates(["structure_id", "calculator"])
+    parents = known.merge(tilts, on=["structure_id", "calculator"], how="inner")
+    volumes = [
+        abs(np.linalg.det(np.asarray(lattice, dtype=float).reshape(3, 3))) / float(nsites)
+        for lattice, nsites in zip(parents["lattice"], parents["nsites"], strict=True)
+    ]
+    parents["energy"] -= 1e-3 * parents["value"] * np.asarray(volumes, dtype=float)
+    parents["spacegroup"] = parents["path"].map(_TILT_NUMBERS).astype(float)
+    return parents[["key", "calculator", "spacegroup", "perovskite", "energy"]]
+
+
 def _amounts(formula: str) -> tuple[float, ...]:
+    return tuple(sorted(amount for _, amount in _composition(formula)))
+
+
+@cache
+def _composition(formula: str) -> tuple[tuple[str, float], ...]:
     from pymatgen.core import Composition
 
-    return tuple(sorted(Composition(formula).reduced_composition.as_dict().values()))
+    return tuple(sorted(Composition(formula).reduced_composition.as_dict().items()))
 
 
 def _axial_ratio(cell: FloatArray) -> float:

@@ -174,6 +174,7 @@ def rank(
         InputError: Nothing suitable was pulled.
     """
     from matscreen import ranking as monte_carlo
+    from matscreen.crystal_facts import phase_gaps
     from matscreen.evidence import gather_properties
     from matscreen.mechanisms import get_mechanism
     from matscreen.mechanisms.device import Device
@@ -186,9 +187,13 @@ def rank(
             "ranked: no ordered oxide among them; the table `failures` says why"
         )
     mechanisms = [get_mechanism(name) for name in screen.mechanisms]
+    labels = store.read("labels").to_pandas()
+    # Phases that are not ranked themselves still say whether an oxide takes a polar one.
+    gaps = phase_gaps(store.read("candidates").to_pandas(), labels)
+    candidates = candidates.merge(gaps, on="structure_id", how="left")
     values = gather_properties(
         candidates,
-        labels=store.read("labels").to_pandas(),
+        labels=labels,
         predictions=store.read("predictions").to_pandas(),
     )
     progress("rank", 0, 1)

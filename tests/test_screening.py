@@ -77,14 +77,16 @@ def test_infeasible_rows_say_why(table):
     assert table.loc[~table["feasible"], "reasons"].str.len().min() > 0
 
 
-@pytest.mark.parametrize("formula", ["BaTiO3", "PbTiO3", "KNbO3"])
+@pytest.mark.parametrize("formula", ["BaTiO3", "PbTiO3", "KNbO3", "LiNbO3", "BiFeO3"])
 def test_known_ferroelectrics_are_feasible(table, formula):
     rows = table[(table["formula"] == formula) & (table["mechanism"] == "ferroelectric")]
     assert rows["feasible"].any()
 
 
-@pytest.mark.parametrize("formula", ["SrTiO3", "BaZrO3", "LaAlO3"])
-def test_known_paraelectrics_are_not(table, formula):
+@pytest.mark.parametrize(
+    "formula", ["SrTiO3", "BaZrO3", "LaAlO3", "CaTiO3", "LaFeO3", "LaMnO3", "LaCrO3"]
+)
+def test_known_paraelectrics_and_antiferrodistortive_oxides_are_not(table, formula):
     rows = table[(table["formula"] == formula) & (table["mechanism"] == "ferroelectric")]
     assert len(rows)
     assert not rows["feasible"].any()

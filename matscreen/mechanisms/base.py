@@ -39,6 +39,25 @@ FACTS: Final[dict[str, Property]] = {
         Property(
             "formula_unit_volume", "Å³", 1.0, 1e4, "linear", "Volume of one reduced formula unit"
         ),
+        Property(
+            "polymorph_gap",
+            "eV/atom",
+            -10.0,
+            10.0,
+            "linear",
+            "Energy of a polar crystal over the lowest known nonpolar one of its formula",
+        ),
+        Property(
+            "tilted_gap",
+            "eV/atom",
+            -10.0,
+            10.0,
+            "linear",
+            "Energy of a polar perovskite over its lowest nonpolar tilted phase",
+        ),
+        Property(
+            "tilted_spacegroup", "1", 1.0, 230.0, "linear", "Space group of that tilted phase"
+        ),
     )
 }
 """What a mechanism asks of the crystal itself; known without error, NaN when unknown."""

@@ -32,6 +32,7 @@ from matscreen.mechanisms.base import (
     volatile_gate,
 )
 from matscreen.mechanisms.device import Device
+from matscreen.mechanisms.ground_state import ground_state_gates
 
 LANDAU: Final = 8.0 / (3.0 * math.sqrt(3.0))
 """Ec Ps / dU of the 2-4 double well."""
@@ -199,7 +200,9 @@ class Ferroelectric:
     A synapse moves 1/N of the polarization with one pulse, but charges the whole dielectric.
 
     Not covered, hence gated: improper ferroelectrics, whose polarization is not the coordinate of
-    the well.
+    the well. Gated as well: polar phases that the oxide does not take, because its octahedra tilt
+    instead (`antiferrodistortive`) or another nonpolar polymorph is far more stable
+    (`nonpolar_polymorph`).
     """
 
     name = "ferroelectric"
@@ -215,6 +218,9 @@ class Ferroelectric:
         "improper",
         "axial_ratio",
         "formula_unit_volume",
+        "polymorph_gap",
+        "tilted_gap",
+        "tilted_spacegroup",
     )
     # The coercive factor scatters by 0.49 dex from film to film, and leaving one out gives 0.52:
     # 0.4 of it from material to material. The rest is common: the mean factor (0.12), and carrying
@@ -272,6 +278,7 @@ class Ferroelectric:
         gates = (
             volatile_gate(application),
             *_symmetry_gates(properties),
+            *ground_state_gates(properties),
             *_well_gates(properties, device, well, curie),
             gate_at_least(
                 "read_margin",

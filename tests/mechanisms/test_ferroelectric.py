@@ -209,11 +209,33 @@ def _codes(**changes):
         ({"breakdown_field": 1e7}, "breakdown"),
         ({"band_gap": 0.0}, "metal"),
         ({"application": "neuron"}, "not_volatile"),
+        ({"tilted_gap": 0.0066, "tilted_spacegroup": 62.0}, "antiferrodistortive"),
+        ({"tilted_gap": 0.0066, "tilted_spacegroup": 221.0}, "nonpolar_parent"),
+        ({"polymorph_gap": 0.031}, "nonpolar_polymorph"),
     ],
 )
 def test_each_gate_closes_for_its_own_reason(change, code):
     assert _codes() == []
     assert code in _codes(**change)
+
+
+def test_a_lower_tilted_phase_is_named():
+    properties = BARIUM_TITANATE | {"tilted_gap": 0.064, "tilted_spacegroup": 62.0}
+    (reason,) = switching_energy("ferroelectric", properties).reasons[0]
+    assert reason.startswith("antiferrodistortive: the tilted Pnma phase lies 64 meV/atom lower")
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        # BiFeO3 with 7net-0, hafnia over its monoclinic phase, a ground state.
+        {"tilted_gap": 0.0015, "tilted_spacegroup": 62.0, "polymorph_gap": 0.0015},
+        {"polymorph_gap": 0.028},
+        {"tilted_gap": -0.02, "tilted_spacegroup": 221.0, "polymorph_gap": -0.02},
+    ],
+)
+def test_real_ferroelectrics_above_another_phase_stay(gaps):
+    assert switching_energy("ferroelectric", BARIUM_TITANATE | gaps).feasible
 
 
 def test_a_tiny_cell_does_not_keep_its_state():

@@ -47,6 +47,17 @@ def test_barium_titanate_has_a_well_and_barium_zirconate_has_none(potential):
     assert wells["BaZrO3"] == pytest.approx(0, abs=2)
 
 
+def test_strontium_titanate_tilts_and_its_polar_phases_are_noise(potential):
+    parent = relaxed(cubic(38, 22, 3.94), potential)
+    result = get_simulation("double_well").run(parent, potential)
+    labels = {label.property: label for label in result.labels}
+    assert labels["well_depth"].value == 0.0
+    assert result.notes["ground"] == "R3c"
+    assert 2 < result.notes["well_below_noise"] < 10
+    assert labels["tilt_energy"].path == "I4/mcm"
+    assert 1 < labels["tilt_energy"].value * parent.volume < 10
+
+
 def test_vacancy_and_hop_of_strontium_titanate(potential):
     parent = relaxed(cubic(38, 22, 3.94), potential)
     assert oxygen_chemical_potential(potential) == pytest.approx(-4.211, abs=0.01)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
+from ase.neighborlist import neighbor_list
 
 from matscreen.simulations.calculators import Potential
 from matscreen.structures import Crystal
@@ -89,6 +90,60 @@ class Landau(Calculator):
 def landau():
     def make(**parameters) -> Potential:
         return Potential("landau", "test-1", lambda: Landau(**parameters))
+
+    return make
+
+
+class Octahedra(Calculator):
+    """A perovskite of springs in any cell, whose A ion may pull anions out of their places.
+
+    B-X, edges X-X and A-B are harmonic about the cubic distances; A-X is a Gaussian well of depth
+    `pull` and width 0.5 Å at 2.1 Å. At the cubic 2.83 Å it is concave, so that rigid octahedra
+    gain by turning as soon as `pull` is there.
+    """
+
+    implemented_properties = ("energy", "forces", "stress", "free_energy")
+
+    def __init__(self, pull=0.0, edge=EDGE):
+        super().__init__()
+        self.pull, self.edge = pull, edge
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        kind = np.select([atoms.numbers == 56, atoms.numbers == 22], [0, 1], 2)
+        i, j, r, d = neighbor_list("ijdD", atoms, 0.9 * self.edge)
+        low, high = np.minimum(kind[i], kind[j]), np.maximum(kind[i], kind[j])
+        energy, slope = np.zeros(len(r)), np.zeros(len(r))
+        for pair, stiffness, length, reach in (
+            ((1, 2), 20.0, 0.5, 0.75),
+            ((2, 2), 6.0, 0.5**0.5, 0.8),
+            ((0, 1), 6.0, 0.75**0.5, 1.0),
+        ):
+            mask = (low == pair[0]) & (high == pair[1]) & (r < reach * self.edge)
+            stretch = r[mask] - length * self.edge
+            energy[mask] += stiffness / 2 * stretch**2
+            slope[mask] += stiffness * stretch
+        mask = (low == 0) & (high == 2)
+        stretch = r[mask] - 2.1
+        well = -self.pull * np.exp(-(stretch**2) / (2 * 0.5**2))
+        energy[mask] += well
+        slope[mask] += -well * stretch / 0.5**2
+        along = slope[:, None] * d / r[:, None]
+        forces = np.zeros((len(atoms), 3))
+        np.add.at(forces, i, along)
+        stress = np.einsum("ki,kj->ij", along, d) / 2 / atoms.get_volume()
+        self.results = {
+            "energy": energy.sum() / 2,
+            "free_energy": energy.sum() / 2,
+            "forces": forces,
+            "stress": stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
+        }
+
+
+@pytest.fixture
+def octahedra():
+    def make(**parameters) -> Potential:
+        return Potential("octahedra", "test-1", lambda: Octahedra(**parameters))
 
     return make
 

@@ -58,6 +58,24 @@ def test_no_well_is_a_zero_label_not_a_failure(landau, cubic):
     assert found["well_depth"].std > 0.1
 
 
+def test_a_well_within_the_noise_is_zero_and_the_notes_keep_it(landau, cubic):
+    result = DoubleWell().run(cubic, landau(alpha=1.0))
+    found = values(result)
+    assert [found[name].value for name in ("well_depth", "polar_barrier")] == [0.0, 0.0]
+    assert found["spontaneous_polarization"].value == 0.0
+    assert found["spontaneous_polarization"].std > 5.0
+    # alpha^2 / 4 beta = 6.25 meV per formula unit, the floor is 10.
+    assert result.notes["well_below_noise"] == pytest.approx(6.25, rel=0.05)
+
+
+def test_tilts_that_cannot_be_computed_leave_the_well_alone(landau, cubic):
+    # The toy knows the cell of five atoms only.
+    result = DoubleWell().run(cubic, landau())
+    assert result.notes["failed_tilts"] == "not_converged"
+    assert "tilt_energy" not in values(result)
+    assert values(result)["well_depth"].value > 0
+
+
 def test_polar_phase_and_parent_agree(landau, cubic):
     potential = landau()
     parent = DoubleWell().run(cubic, potential)
