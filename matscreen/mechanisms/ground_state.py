@@ -23,7 +23,8 @@ RECONSTRUCTIVE_GAP: Final = 30e-3
 
 Bonds must break, so that a film can be held above it: Pca2₁ HfO2 is a working ferroelectric 25 to
 28 meV/atom above the monoclinic phase. Half of the metastable crystals that were ever made lie
-within about 15 meV/atom of their ground state, nine tenths within about 70 (Sun et al. 2016).
+within about 15 meV/atom of their ground state, nine tenths within about 70 (Sun et al. 2016,
+recalled).
 """
 TILTED: Final = {62: "Pnma", 74: "Imma", 127: "P4/mbm", 140: "I4/mcm", 167: "R-3c"}
 """Nonpolar tilted perovskites by space group."""
