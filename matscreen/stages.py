@@ -276,10 +276,9 @@ def simulate(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from matscreen.power import WATTS_PER_CORE
-    from matscreen.properties import get_property
     from matscreen.simulations.base import get_simulation
     from matscreen.simulations.calculators import get_potential
+    from matscreen.simulations.labelling import label_rows, label_version
 
     recipe, potential = get_simulation(simulation), get_potential(calculator)
     candidates = store.read("candidates")
@@ -294,26 +293,14 @@ def simulate(
             row = tables.failure_row(name, simulation, error.reason, error.detail)
             store.upsert("failures", tables.from_rows("failures", [row]))
         else:
-            joules = (time.process_time() - cpu) * WATTS_PER_CORE
-            cost = {"seconds": time.perf_counter() - wall, "joules": joules}
-            rows = [
-                {
-                    "structure_id": name,
-                    "property": label.property,
-                    "site": label.site,
-                    "charge": label.charge,
-                    "path": label.path,
-                    "temperature": label.temperature,
-                    "value": label.value,
-                    "std": label.std,
-                    "unit": get_property(label.property).unit,
-                    "evidence": "mlip",
-                    "method": f"{simulation}/{calculator}",
-                    "version": f"{recipe.version}/{potential.version}",
-                    **cost,
-                }
-                for label in found.labels
-            ]
+            rows = label_rows(
+                found.labels,
+                structure_id=name,
+                method=f"{simulation}/{calculator}",
+                version=label_version(recipe.version, potential.version),
+                seconds=time.perf_counter() - wall,
+                cpu_seconds=time.process_time() - cpu,
+            )
             store.upsert("labels", tables.from_rows("labels", rows))
             added += len(rows)
         progress(simulation, done + 1, len(batch))

@@ -11,6 +11,12 @@ import pyarrow as pa
 from matscreen.errors import StoreError
 from matscreen.structures import Crystal
 
+WATTS_PER_CORE = 10.0
+"""Assumed power of one busy core with its share of the machine, W. A model, not a reading.
+
+Every `joules` column is processor time times this number: an order of magnitude.
+"""
+
 
 def _field(name: str, kind: pa.DataType, unit: str = "", *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable, {"unit": unit} if unit else None)

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-WATTS_PER_CORE = 10.0
-"""Assumed power of one busy core with its share of the machine, W. A model, not a reading."""
+from matscreen.tables import WATTS_PER_CORE
 
 METHOD = f"model: CPU seconds x {WATTS_PER_CORE:g} W per core"
 

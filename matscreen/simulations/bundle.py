@@ -1,15 +1,17 @@
-"""From a campaign's journal to the bundle of tables that ships with matscreen, and back.
+"""From a campaign's journal to the bundle of tables that ships with matscreen.
 
-A bundle is a folder of append-only, numbered parquet parts: `candidates-NNNN.parquet`,
-`labels-NNNN.parquet`, `provenance-NNNN.parquet`, `failures-NNNN.parquet`. Two files are made anew
-by each export, because they depend on all that is known: `labels-stability.parquet` (formation
-and hull energies) and `references.parquet` (elements and the O2 molecule).
+A bundle is a folder of numbered parquet parts: `candidates-NNNN.parquet`, `labels-NNNN.parquet`,
+`provenance-NNNN.parquet`, `failures-NNNN.parquet`. An export appends parts; it takes rows away
+only where a newer version of a recipe has redone them. Files that depend on all that is known are
+made anew by each export: `references.parquet` (elements and the O2 molecule) and the derived
+labels, `labels-stability.parquet` and its like (`matscreen.simulations.derived`).
+
+`matscreen.simulations.bundle_reading` reads it back.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,37 +21,39 @@ import pyarrow.parquet as pq
 
 from matscreen.errors import StoreError, StructureError
 from matscreen.identity import Registry
-from matscreen.properties import get_property
-from matscreen.simulations.base import Label
-from matscreen.simulations.calculators import describe_calculator, oxide_correction_of
+from matscreen.simulations.bundle_reading import (
+    REFERENCES_FILE,
+    RELAXED_SOURCE,
+    derived_file,
+    known_records,
+    read_table,
+    stored_references,
+)
+from matscreen.simulations.derived import derived_rows
+from matscreen.simulations.element_states import REFERENCE
 from matscreen.simulations.journal import Journal, Record
-from matscreen.simulations.stability import REFERENCE, Entry, stability_labels
+from matscreen.simulations.labelling import label_rows, label_version, recipe_order
 from matscreen.sources.base import SourceItem
-from matscreen.structures import Crystal, CrystalBatch
+from matscreen.structures import Crystal
 from matscreen.tables import KEYS, candidate_row, failure_row, from_rows
 
+__all__ = ["Export", "export_bundle", "known_records", "read_table"]
+
 TABLES = ("candidates", "provenance", "labels", "failures")
-STABILITY_FILE = "labels-stability.parquet"
-REFERENCES_FILE = "references.parquet"
-RELAXED_SOURCE = "relaxation"
-
-WATTS_PER_CORE = 10.0
-"""Assumed power of one busy processor core with its share of memory and supply, W.
-
-Joules of a label are its processor time times this number: an order of magnitude, not a meter.
-"""
 
 
 @dataclass
 class Export:
-    """What an export added.
+    """What an export changed.
 
     Attributes:
         rows: New rows by table.
+        superseded: Rows taken away because a newer recipe version redid the work, by table.
         files: Files written.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
+    superseded: dict[str, int] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
 
@@ -58,7 +62,7 @@ def export_bundle(out_dir: Path, bundle_dir: Path) -> Export:
 
     Unrelaxed source items and relaxed crystals both become candidates; a relaxed one names the
     item it came from in `input_id`. Two items that relaxed into the same crystal share one row.
-    Running it twice adds nothing.
+    Of one recipe on one crystal the highest version counts. Running it twice adds nothing.
 
     Args:
         out_dir: Folder of the campaign.
@@ -74,35 +78,70 @@ def export_bundle(out_dir: Path, bundle_dir: Path) -> Export:
             builder.add(record, item)
     export = Export()
     for name in TABLES:
-        rows = builder.new[name]
+        rows = [row for row in builder.new[name] if not builder.is_outdated(name, row)]
         export.rows[name] = len(rows)
         if rows:
             export.files.append(_write_part(bundle_dir, name, from_rows(name, rows)))
-    export.files += builder.write_derived(bundle_dir)
+    export.superseded = _drop_superseded(bundle_dir, builder)
+    export.files += write_derived(bundle_dir, builder.references)
     return export
+
+
+def write_derived(
+    bundle_dir: Path, references: dict[tuple[str, str], dict[str, Any]] | None = None
+) -> list[Path]:
+    """Write the files that depend on everything in the bundle.
+
+    Args:
+        bundle_dir: Folder of the bundle.
+        references: Relaxed elements by formula and calculator; None takes the stored ones.
+    """
+    known = stored_references(bundle_dir) if references is None else references
+    files = []
+    if known:
+        path = bundle_dir / REFERENCES_FILE
+        _write(path, pa.Table.from_pylist([known[key] for key in sorted(known)]))
+        files.append(path)
+    candidates = read_table(bundle_dir, "candidates")
+    labels = read_table(bundle_dir, "labels", derived=False)
+    if candidates is None or labels is None:
+        return files
+    for name, rows in derived_rows(labels, candidates, known):
+        path = bundle_dir / derived_file(name)
+        if rows:
+            _write(path, from_rows("labels", rows))
+            files.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return files
 
 
 class _Builder:
     """Rows that the bundle lacks, collected record by record."""
 
     def __init__(self, bundle_dir: Path) -> None:
-        self._candidates = read_table(bundle_dir, "candidates")
-        self._registry = Registry.from_candidates(self._candidates)
+        self._registry = Registry.from_candidates(read_table(bundle_dir, "candidates"))
         self._keys: dict[str, set[tuple[Any, ...]]] = {}
-        for name in TABLES:
-            table = read_table(bundle_dir, name, skip=(STABILITY_FILE,))
-            columns = [] if table is None else [table[c].to_pylist() for c in KEYS[name]]
-            self._keys[name] = set(zip(*columns, strict=True)) if columns else set()
         self.new: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-        self._ids: dict[str, tuple[str, str]] = {}
-        self._entries: dict[str, Entry] = dict(_stored_entries(bundle_dir, self._candidates))
-        self._references: dict[str, dict[str, Any]] = _stored_references(bundle_dir)
+        self.newest: dict[tuple[str, str], str] = {}
+        self.succeeded: set[tuple[str, str]] = set()
+        for name in TABLES:
+            table = read_table(bundle_dir, name, derived=False)
+            self._keys[name] = set()
+            if table is not None:
+                columns = [table[c].to_pylist() for c in _unique_by(name)]
+                self._keys[name] = set(zip(*columns, strict=True))
+            if name == "labels" and table is not None:
+                columns = [table[c].to_pylist() for c in ("structure_id", "method", "version")]
+                for structure_id, method, version in zip(*columns, strict=True):
+                    self._is_current(structure_id, method, version)
+        self._ids: dict[str, tuple[str, str | None]] = {}
+        self.references = stored_references(bundle_dir)
 
     def add(self, record: Record, item: SourceItem) -> None:
         """Turn one record into rows."""
         if item.source == REFERENCE:
-            if record.ok and record.relaxed is not None:
-                self._references[item.crystal.formula] = _reference_row(record, item)
+            self._add_reference(record, item)
             return
         try:
             root = self._candidate(item.crystal, item.prototype, None)
@@ -119,48 +158,58 @@ class _Builder:
             relaxed = self._candidate(record.relaxed, item.prototype, root)
             self._source(relaxed, RELAXED_SOURCE, f"{item.source}:{item.source_id}", item.licence)
             self._ids[record.relaxed.content_hash] = (relaxed, root)
-            energy = record.value("energy_per_atom")
-            if energy is not None:
-                self._entries.setdefault(
-                    relaxed,
-                    Entry(relaxed, root, record.relaxed.counts, energy, record.calculator),
-                )
-        structure_id, input_id = self._ids.get(record.crystal_hash, (root, None))
-        if record.simulation == "relaxation" and record.relaxed is not None:
-            structure_id, input_id = self._ids[record.relaxed.content_hash]
+            structure_id, input_id = relaxed, root
+        else:
+            structure_id, found = self._ids.get(record.crystal_hash, (root, None))
+            input_id = found or ""
+        method = f"{record.simulation}/{record.calculator}"
+        version = label_version(record.version, record.calculator_version)
+        if not self._is_current(structure_id, method, version):
+            return
         if not record.ok:
+            self.succeeded.discard((structure_id, record.simulation))
             self._failure(structure_id, record)
             return
-        for label in record.labels:
-            self._row("labels", _label_row(record, label, structure_id, input_id))
+        self.succeeded.add((structure_id, record.simulation))
+        for row in label_rows(
+            record.labels,
+            structure_id=structure_id,
+            input_id=input_id,
+            method=method,
+            version=version,
+            seconds=record.seconds,
+            cpu_seconds=record.cpu_seconds,
+        ):
+            self._row("labels", row)
 
-    def write_derived(self, bundle_dir: Path) -> list[Path]:
-        """Write the two files that depend on everything."""
-        files = []
-        if self._references:
-            path = bundle_dir / REFERENCES_FILE
-            rows = [self._references[k] for k in sorted(self._references)]
-            _write(path, pa.Table.from_pylist(rows))
-            files.append(path)
-        by_calculator: dict[str, list[Entry]] = {}
-        for entry in self._entries.values():
-            by_calculator.setdefault(entry.calculator, []).append(entry)
-        rows = []
-        for calculator, entries in sorted(by_calculator.items()):
-            elements = {
-                formula: row["energy_per_atom"]
-                for formula, row in self._references.items()
-                if row["calculator"] == calculator
-            }
-            found = stability_labels(
-                entries, elements, oxide_correction=oxide_correction_of(calculator)
-            )
-            rows += [_stability_row(entry, label, calculator) for entry, label in found]
-        if rows:
-            path = bundle_dir / STABILITY_FILE
-            _write(path, from_rows("labels", rows))
-            files.append(path)
-        return files
+    def is_outdated(self, table: str, row: dict[str, Any]) -> bool:
+        """Say whether a newer version of a row's recipe has redone it.
+
+        A label is outdated when the newest record of its recipe on its crystal has a higher
+        version (also when that one was a failure), a failure when the recipe has succeeded since.
+        """
+        if table == "labels":
+            newest = self.newest.get((row["structure_id"], row["method"]))
+            return newest is not None and recipe_order(row["version"]) < recipe_order(newest)
+        return table == "failures" and (row["structure_id"], row["stage"]) in self.succeeded
+
+    def _is_current(self, structure_id: str, method: str, version: str) -> bool:
+        """Note a version of a recipe on a crystal; say whether none is newer."""
+        known = self.newest.get((structure_id, method))
+        if known is not None and recipe_order(version) < recipe_order(known):
+            return False
+        self.newest[structure_id, method] = version
+        return True
+
+    def _add_reference(self, record: Record, item: SourceItem) -> None:
+        if not record.ok or record.relaxed is None:
+            return
+        row = _reference_row(record, record.relaxed, item)
+        key = (item.crystal.formula, record.calculator)
+        known = self.references.get(key)
+        # Several structures are tried for some elements: the lowest one is the reference.
+        if known is None or row["energy_per_atom"] < known["energy_per_atom"]:
+            self.references[key] = row
 
     def _candidate(self, crystal: Crystal, prototype: str | None, input_id: str | None) -> str:
         known = self._ids.get(crystal.content_hash)
@@ -168,7 +217,7 @@ class _Builder:
             return known[0]
         identity = self._registry.assign(crystal)
         if input_id is None:
-            self._ids[crystal.content_hash] = (identity.structure_id, "")
+            self._ids[crystal.content_hash] = (identity.structure_id, None)
         if (identity.structure_id,) not in self._keys["candidates"]:
             self._row(
                 "candidates",
@@ -200,96 +249,43 @@ class _Builder:
         self._row("failures", row)
 
     def _row(self, table: str, row: dict[str, Any]) -> None:
-        key = tuple(row.get(column) for column in KEYS[table])
+        key = tuple(row.get(column) for column in _unique_by(table))
         if key not in self._keys[table]:
             self._keys[table].add(key)
             self.new[table].append(row)
 
 
-def known_records(bundle_dir: Path, items: Iterable[SourceItem], calculator: str) -> list[Record]:
-    """Return what a bundle already holds as records, so that a campaign extends it.
+def _unique_by(table: str) -> tuple[str, ...]:
+    """Columns that tell two rows of the parts apart: a redone label differs in its version."""
+    return (*KEYS[table], "version") if table == "labels" else KEYS[table]
 
-    An item is recognised by its source and source_id. Labels of other recipe versions come back
-    under their own version and so count as not done.
-    """
-    candidates = read_table(bundle_dir, "candidates")
-    provenance = read_table(bundle_dir, "provenance")
-    labels = read_table(bundle_dir, "labels", skip=(STABILITY_FILE,))
-    if candidates is None or provenance is None or labels is None:
-        return []
-    crystals = dict(
-        zip(
-            candidates["structure_id"].to_pylist(), CrystalBatch.from_arrow(candidates), strict=True
-        )
-    )
-    roots = {f"{i.source}:{i.source_id}": i.crystal.content_hash for i in items}
-    grouped: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in labels.to_pylist():
-        grouped.setdefault((row["structure_id"], row["method"], row["version"]), []).append(row)
-    relaxations: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {}
-    for (owner, method, version), rows in grouped.items():
-        if method == f"relaxation/{calculator}":
-            relaxations.setdefault(owner, []).append((version, rows))
-    origin: dict[str, str] = {}
-    records = []
-    relaxed_of = [
-        (row["structure_id"], roots.get(row["source_id"]))
-        for row in provenance.to_pylist()
-        if row["source"] == RELAXED_SOURCE
+
+def _drop_superseded(bundle_dir: Path, builder: _Builder) -> dict[str, int]:
+    """Take away rows that a newer version of their recipe has redone."""
+    dropped = {}
+    for name in ("labels", "failures"):
+        count = 0
+        for path in _parts(bundle_dir, name):
+            table = pq.read_table(path)
+            mask = [not builder.is_outdated(name, row) for row in table.to_pylist()]
+            if not all(mask):
+                count += mask.count(False)
+                _write(path, table.filter(pa.array(mask)))
+        dropped[name] = count
+    return dropped
+
+
+def _parts(bundle_dir: Path, name: str) -> list[Path]:
+    """Return the numbered parts of a table."""
+    return [
+        path
+        for path in sorted(bundle_dir.glob(f"{name}-*.parquet"))
+        if path.stem.rpartition("-")[2].isdigit()
     ]
-    for structure_id, root in relaxed_of:
-        if root is None or structure_id not in crystals:
-            continue
-        origin.setdefault(structure_id, root)
-        for version, rows in relaxations.get(structure_id, []):
-            method = f"relaxation/{calculator}"
-            records.append(_known(rows, root, root, version, method, crystals[structure_id]))
-    for (structure_id, method, version), rows in grouped.items():
-        if structure_id in origin and not method.startswith("relaxation/"):
-            crystal = crystals[structure_id]
-            records.append(
-                _known(rows, crystal.content_hash, origin[structure_id], version, method, None)
-            )
-    return records
-
-
-def _known(
-    rows: Sequence[Mapping[str, Any]],
-    crystal_hash: str,
-    root: str,
-    version: str,
-    method: str,
-    relaxed: Crystal | None,
-) -> Record:
-    simulation, _, calculator = method.partition("/")
-    recipe, _, calculator_version = version.partition("+")
-    names = ("property", "value", "std", "site", "charge", "path", "temperature")
-    return Record(
-        crystal_hash,
-        root,
-        simulation,
-        recipe,
-        calculator,
-        calculator_version,
-        labels=tuple(Label(**{name: row[name] for name in names}) for row in rows),
-        relaxed=relaxed,
-    )
-
-
-def read_table(bundle_dir: Path, name: str, *, skip: Sequence[str] = ()) -> pa.Table | None:
-    """Read all parts of a bundle table, None when there is none."""
-    paths = [p for p in sorted(bundle_dir.glob(f"{name}-*.parquet")) if p.name not in skip]
-    if not paths:
-        return None
-    return pa.concat_tables([pq.read_table(path) for path in paths])
 
 
 def _write_part(bundle_dir: Path, name: str, table: pa.Table) -> Path:
-    numbers = [
-        int(path.stem.rpartition("-")[2])
-        for path in bundle_dir.glob(f"{name}-*.parquet")
-        if path.stem.rpartition("-")[2].isdigit()
-    ]
+    numbers = [int(path.stem.rpartition("-")[2]) for path in _parts(bundle_dir, name)]
     path = bundle_dir / f"{name}-{max(numbers, default=0) + 1:04d}.parquet"
     _write(path, table)
     return path
@@ -305,46 +301,7 @@ def _write(path: Path, table: pa.Table) -> None:
         raise StoreError(f"{path} could not be written: {error}") from error
 
 
-def _label_row(
-    record: Record, label: Label, structure_id: str, input_id: str | None
-) -> dict[str, Any]:
-    share = 1.0 / len(record.labels)  # the cost of a record is split over its labels
-    return {
-        "structure_id": structure_id,
-        "input_id": input_id if input_id != structure_id else None,
-        "property": label.property,
-        "site": label.site,
-        "charge": label.charge,
-        "path": label.path,
-        "temperature": label.temperature,
-        "value": label.value,
-        "std": label.std,
-        "unit": get_property(label.property).unit,
-        "evidence": "mlip",
-        "method": f"{record.simulation}/{record.calculator}",
-        "version": f"{record.version}+{record.calculator_version}",
-        "seconds": record.seconds * share,
-        "joules": record.cpu_seconds * WATTS_PER_CORE * share,
-    }
-
-
-def _stability_row(entry: Entry, label: Label, calculator: str) -> dict[str, Any]:
-    return {
-        "structure_id": entry.structure_id,
-        "input_id": entry.input_id if entry.input_id != entry.structure_id else None,
-        "property": label.property,
-        "value": label.value,
-        "std": label.std,
-        "unit": get_property(label.property).unit,
-        "evidence": "mlip",
-        "method": f"stability/{calculator}",
-        "version": f"1+{describe_calculator(calculator)}",
-    }
-
-
-def _reference_row(record: Record, item: SourceItem) -> dict[str, Any]:
-    crystal = record.relaxed
-    assert crystal is not None
+def _reference_row(record: Record, crystal: Crystal, item: SourceItem) -> dict[str, Any]:
     return {
         "formula": item.crystal.formula,
         "prototype": item.prototype,
@@ -354,36 +311,8 @@ def _reference_row(record: Record, item: SourceItem) -> dict[str, Any]:
         "frac_coords": crystal.frac_coords.ravel().tolist(),
         "energy_per_atom": record.value("energy_per_atom"),
         "calculator": record.calculator,
-        "version": f"{record.version}+{record.calculator_version}",
+        "version": label_version(record.version, record.calculator_version),
     }
-
-
-def _stored_references(bundle_dir: Path) -> dict[str, dict[str, Any]]:
-    path = bundle_dir / REFERENCES_FILE
-    if not path.exists():
-        return {}
-    return {row["formula"]: row for row in pq.read_table(path).to_pylist()}
-
-
-def _stored_entries(bundle_dir: Path, candidates: pa.Table | None) -> Iterable[tuple[str, Entry]]:
-    labels = read_table(bundle_dir, "labels", skip=(STABILITY_FILE,))
-    if candidates is None or labels is None:
-        return
-    batch = CrystalBatch.from_arrow(candidates)
-    position = {name: i for i, name in enumerate(batch.ids)}
-    for row in labels.to_pylist():
-        if row["property"] == "energy_per_atom" and row["structure_id"] in position:
-            crystal = batch[position[row["structure_id"]]]
-            yield (
-                row["structure_id"],
-                Entry(
-                    row["structure_id"],
-                    row["input_id"],
-                    crystal.counts,
-                    row["value"],
-                    row["method"].partition("/")[2],
-                ),
-            )
 
 
 def _time(text: str) -> Any:
