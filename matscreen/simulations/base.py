@@ -92,7 +92,9 @@ _MODULES: dict[str, tuple[str, str]] = {
     "octahedral_tilt": ("matscreen.simulations.tilts", "OctahedralTilt"),
     "oxygen_vacancy": ("matscreen.simulations.oxygen_vacancy", "OxygenVacancy"),
     "oxygen_migration": ("matscreen.simulations.oxygen_migration", "OxygenMigration"),
+    "insertion_voltage": ("matscreen.simulations.insertion_voltage", "InsertionVoltage"),
     "elastic": ("matscreen.simulations.elastic", "Elastic"),
+    "phase_energy": ("matscreen.simulations.phase_energy", "PhaseEnergy"),
 }
 SIMULATIONS = tuple(_MODULES)
 """Names of the shipped simulations, in the order in which they build on each other."""

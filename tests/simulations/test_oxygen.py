@@ -5,10 +5,15 @@ import pytest
 from ase.calculators.calculator import Calculator, all_changes
 
 from matscreen.errors import StructureError
+from matscreen.simulations import oxygen_migration
 from matscreen.simulations.calculators import Potential
-from matscreen.simulations.oxygen_migration import OxygenMigration
-from matscreen.simulations.oxygen_vacancy import OxygenVacancy, oxygen_chemical_potential
-from matscreen.simulations.supercells import defect_repeats, ground_state
+from matscreen.simulations.oxygen_migration import OxygenMigration, distinct_hops
+from matscreen.simulations.oxygen_vacancy import (
+    OxygenVacancy,
+    oxygen_chemical_potential,
+    site_vacancies,
+)
+from matscreen.simulations.supercells import GroundState, defect_repeats, ground_state
 from matscreen.structures import Crystal
 from tests.simulations.conftest import perovskite
 
@@ -145,3 +150,47 @@ def test_too_large_cells_are_refused():
     big = Crystal(np.eye(3) * 5.0, [8] * 30, np.linspace(0, 0.97, 90).reshape(30, 3))
     with pytest.raises(StructureError, match="cell_too_large"):
         OxygenVacancy().run(big, potential())
+
+
+def test_hops_are_told_apart_by_symmetry_and_the_nearest_come_first():
+    cubic, gas = perovskite(edge=3.9), potential()
+    ((target, length),) = distinct_hops(cubic, ground_state(cubic, gas), 2)
+    assert length == pytest.approx(3.9 / np.sqrt(2), rel=1e-6)
+    assert target != 2
+
+    rutile = Crystal(
+        np.diag([4.65, 4.65, 2.97]),
+        [22, 22, 8, 8, 8, 8],
+        [
+            [0, 0, 0],
+            [0.5, 0.5, 0.5],
+            [0.305, 0.305, 0],
+            [0.695, 0.695, 0],
+            [0.195, 0.805, 0.5],
+            [0.805, 0.195, 0.5],
+        ],
+    )
+    base = GroundState(
+        rutile.to_ase().repeat((2, 2, 3)), 0.0, np.tile([0, 0, 1, 1, 1, 1], 12), False, 0.0
+    )
+    lengths = [length for _, length in distinct_hops(rutile, base, 2)]
+    a, c, x = 4.65, 2.97, 0.305
+    shared_edge = 2 * np.sqrt(2) * (0.5 - x) * a
+    between_chains = np.sqrt(((0.5 - 2 * x + 0.5 - 0.5) * a) ** 2 + (a / 2) ** 2 + (c / 2) ** 2)
+    assert lengths == pytest.approx([shared_edge, between_chains, c], abs=1e-3)
+
+
+def test_a_midpoint_that_is_no_saddle_is_handed_to_the_elastic_band(monkeypatch):
+    monkeypatch.setattr(oxygen_migration, "PARALLEL_FORCE", -1.0)
+    result = OxygenMigration().run(perovskite(edge=3.9), potential())
+    assert result.notes["saddle"] == "neb"
+    assert result.labels[0].value == pytest.approx(BARRIER, rel=0.05)
+
+
+def test_vacancies_of_chosen_sites_are_returned_and_cations_refused():
+    crystal, gas = perovskite(edge=3.9), potential()
+    _, found = site_vacancies(crystal, gas, sites=[4, 2])
+    assert [vacancy.site for vacancy in found] == [4, 2]
+    assert found[0].energy == pytest.approx(found[1].energy, abs=1e-3)
+    with pytest.raises(StructureError, match="no_oxygen"):
+        site_vacancies(crystal, gas, sites=[1])
