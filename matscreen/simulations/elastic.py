@@ -35,13 +35,15 @@ TEMPERATURE = 300.0
 GPA_PER_EV_A3 = 160.21766208
 _KG_M3_PER_U_A3 = thermal.AMU * 1e30
 
-# One-sigma errors relative to the value; `tests/benchmarks/bench_labels.py` prints the comparison
-# with measured values that they were rounded up from. The potential is too soft (moduli 10 to 20 %
-# low), and Slack's relation scatters by 0.4 decades without a bias.
-_BULK_STD = 0.20
+# One-sigma errors relative to the value, from the comparison with measured values that
+# `tests/benchmarks/bench_labels.py` prints. The potential is soft: bulk moduli are 10 % low (rms
+# 11 %), shear moduli 20 % (rms 22 %), Debye temperatures 10 % (rms 12 %); heat capacities are 10 %
+# off in rms. Slack's relation on top scatters by 0.4 decades about single crystals, hardly less
+# than a guess from mass and size (`matscreen.priors`), and its label must not pretend more.
+_BULK_STD = 0.15
 _SHEAR_STD = 0.25
 _DEBYE_STD = 0.12
-_HEAT_STD = 0.09
+_HEAT_STD = 0.10
 _KAPPA_STD = 0.90
 
 
