@@ -191,6 +191,6 @@ def test_vacancies_of_chosen_sites_are_returned_and_cations_refused():
     crystal, gas = perovskite(edge=3.9), potential()
     _, found = site_vacancies(crystal, gas, sites=[4, 2])
     assert [vacancy.site for vacancy in found] == [4, 2]
-    assert found[0].energy == pytest.approx(found[1].energy, abs=1e-3)
+    assert found[0].energy == pytest.approx(found[1].energy, abs=5e-3)  # forces under 0.05 eV/Å
     with pytest.raises(StructureError, match="no_oxygen"):
         site_vacancies(crystal, gas, sites=[1])
