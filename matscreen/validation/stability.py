@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from matscreen.data import data_path
 from matscreen.errors import InputError
 from matscreen.simulations.bundle_reading import (
@@ -146,7 +148,7 @@ def _spearman(ours: pd.Series[float], theirs: pd.Series[float]) -> float:
     """Return the rank correlation; NaN for fewer than three values or when one side is constant."""
     from scipy.stats import spearmanr
 
-    if len(ours) < 3 or ours.nunique() == 1 or theirs.nunique() == 1:
+    if len(ours) < 3 or min(np.ptp(ours.to_numpy()), np.ptp(theirs.to_numpy())) == 0.0:
         return float("nan")
     return float(spearmanr(ours, theirs).statistic)
 
