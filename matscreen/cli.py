@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.validate import app as validate
 from matscreen.errors import InputError, MatscreenError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+app.add_typer(validate, name="validate")
 
 StoreOption = Annotated[
     Path,

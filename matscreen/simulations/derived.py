@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from matscreen.simulations.bundle_reading import DERIVED, element_energies, stored_entries
 from matscreen.simulations.calculators import oxide_correction_of
+from matscreen.simulations.corrections import corrected_rows
 from matscreen.simulations.labelling import label_rows, label_version
 from matscreen.simulations.stability import Entry, stability_labels
 
@@ -41,7 +42,7 @@ def derived_rows(
 
 
 def _makers() -> dict[str, Maker]:
-    return {"stability": stability_rows}
+    return {"stability": stability_rows, "corrections": corrected_rows}
 
 
 def stability_rows(

@@ -1,0 +1,247 @@
+"""`matscreen validate`: computed labels beside published and measured values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+app = typer.Typer(
+    help="Check simulated labels and the choice of simulations against independent data.",
+    no_args_is_help=True,
+)
+PARTS = ("vacancies", "wells", "lattice", "known")
+
+
+@app.callback()
+def main() -> None:
+    """Check simulated labels and the choice of simulations against independent data."""
+
+
+@app.command()
+def simulations(
+    mirror: Annotated[
+        Path, typer.Option(envvar="MATSCREEN_MIRROR", help="Folder of published data sets.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder of tables, figure and journal; a second run goes on.")
+    ] = Path(".matscreen/validation"),
+    only: Annotated[str, typer.Option(help=f"Some of {','.join(PARTS)}.")] = ",".join(PARTS),
+    limit: Annotated[int | None, typer.Option(min=10, help="Materials with vacancies.")] = None,
+    calculator: Annotated[str, typer.Option(help="Potential: 7net-0, chgnet...")] = "7net-0",
+    workers: Annotated[int, typer.Option(min=0, help="Processes, one thread each.")] = 2,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here as well.")
+    ] = None,
+    write_correction: Annotated[
+        Path | None, typer.Option(help="Write the fitted correction to this CSV file.")
+    ] = None,
+) -> None:
+    """Compare vacancy energies, wells, polarizations and cells with published values.
+
+    Vacancies and wells need the simulate extra; the published sets are read from the mirror and
+    never copied.
+    """
+    from matscreen.commands.progress import bar
+    from matscreen.console import terminal
+    from matscreen.errors import InputError
+
+    asked = [part.strip() for part in only.split(",") if part.strip()]
+    unknown = sorted(set(asked) - set(PARTS))
+    if unknown:
+        raise InputError(f"unknown part {', '.join(unknown)}; known: {', '.join(PARTS)}")
+    out.mkdir(parents=True, exist_ok=True)
+    console = terminal()
+    report: dict[str, Any] = {"calculator": calculator}
+    panels: list[tuple[str, str, pd.DataFrame]] = []
+    if "vacancies" in asked:
+        with bar("vacancies") as progress:
+            _vacancies(
+                mirror,
+                out,
+                calculator,
+                workers,
+                limit,
+                write_correction,
+                console,
+                report,
+                panels,
+                progress,
+            )
+    if "wells" in asked:
+        with bar("wells") as progress:
+            _wells(mirror, out, calculator, console, report, panels, progress)
+    if "lattice" in asked:
+        _lattice(out, console, report)
+    if "known" in asked:
+        _known(out, console, report)
+    if panels:
+        from matscreen.validation.figures import parity_figure
+
+        console.print(f"figure: {parity_figure(panels, out / 'validation.html')}")
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=2, allow_nan=True) + "\n")
+
+
+def _vacancies(
+    mirror: Path,
+    out: Path,
+    calculator: str,
+    workers: int,
+    limit: int | None,
+    write_correction: Path | None,
+    console: Console,
+    report: dict[str, Any],
+    panels: list[tuple[str, str, pd.DataFrame]],
+    progress: Any,
+) -> None:
+    import pandas as pd
+
+    from matscreen.simulations.corrections import GROUPS, correction_table
+    from matscreen.validation.readers import read_vacancies
+    from matscreen.validation.statistics import agreement_table
+    from matscreen.validation.vacancies import (
+        compare_vacancies,
+        lowest_sites,
+        simulate_vacancies,
+    )
+
+    sites, crystals = read_vacancies(mirror)
+    table = simulate_vacancies(
+        sites, crystals, out, calculator=calculator, workers=workers, limit=limit, progress=progress
+    )
+    rows, correction = compare_vacancies(table, crystals, calculator=calculator)
+    rows.to_csv(out / "vacancies.csv", index=False)
+    groups = {name: rows[name] > 0 for name in GROUPS}
+    groups["other"] = rows[list(GROUPS)].sum(axis=1) == 0
+    before = agreement_table(rows, "raw", "published", groups).assign(values="raw")
+    line = agreement_table(rows, "linear", "published", groups).assign(values="line")
+    after = agreement_table(rows, "corrected", "published", groups).assign(values="cation group")
+    scores = pd.concat([before, line, after], ignore_index=True)
+    n_materials = rows["material"].nunique()
+    _show(
+        console,
+        f"Oxygen vacancies of {n_materials} oxides, {len(rows)} sites (eV); "
+        "line and cation group are fitted without the material they are applied to",
+        scores[["values", "group", "n", "spearman", "mae", "bias"]],
+    )
+    lowest = lowest_sites(rows)
+    console.print(
+        f"lowest site found in {100 * lowest['share']:.0f} % of {lowest['n']} oxides with several; "
+        f"rejected: {table['reason'].value_counts().to_dict()}"
+    )
+    report["vacancies"] = {
+        "n_materials": int(n_materials),
+        "scores": scores.to_dict("records"),
+        "lowest_site": lowest,
+        "rejected": table["reason"].value_counts().to_dict(),
+        "coefficients": dict(correction.coefficients),
+    }
+    if write_correction is not None:
+        correction_table(correction).to_csv(write_correction, index=False, float_format="%.6g")
+        console.print(f"correction: {write_correction}")
+    shared = {"reference": rows["published"], "name": rows["material"] + " " + rows["site"]}
+    panels.append(
+        (
+            "Neutral oxygen vacancy",
+            "eV",
+            pd.concat(
+                [
+                    pd.DataFrame({**shared, "computed": rows["raw"], "series": "raw"}),
+                    pd.DataFrame({**shared, "computed": rows["corrected"], "series": "corrected"}),
+                ]
+            ),
+        )
+    )
+
+
+def _wells(
+    mirror: Path,
+    out: Path,
+    calculator: str,
+    console: Console,
+    report: dict[str, Any],
+    panels: list[tuple[str, str, pd.DataFrame]],
+    progress: Any,
+) -> None:
+    import pandas as pd
+
+    from matscreen.simulations.calculators import get_potential
+    from matscreen.validation.readers import read_wells
+    from matscreen.validation.statistics import agreement_table
+    from matscreen.validation.wells import compare_wells
+
+    pairs, crystals = read_wells(mirror)
+    rows = compare_wells(pairs, crystals, get_potential(calculator), progress=progress)
+    rows.to_csv(out / "wells.csv", index=False)
+    rows["computed_meV"], rows["published_meV"] = 1e3 * rows["computed"], 1e3 * rows["published"]
+    energies = rows[rows["computed"].notna()]
+    scores = agreement_table(
+        energies, "computed_meV", "published_meV", {"oxides": energies["oxide"]}
+    )
+    _show(console, "Polar minus nonpolar energy, published structures (meV/atom)", scores)
+    both = rows[rows["polarization"].notna() & rows["published_polarization"].notna()]
+    polar = agreement_table(
+        both, "polarization", "published_polarization", {"oxides": both["oxide"]}
+    )
+    _show(console, "Polarization, nominal charges (µC/cm²)", polar)
+    console.print(
+        "All structures carry Materials Project ids, whose relaxations trained the potential: "
+        "part of this agreement may be memory."
+    )
+    report["wells"] = {
+        "energy_meV_per_atom": scores.to_dict("records"),
+        "polarization": polar.to_dict("records"),
+    }
+    panels.append(
+        (
+            "Polar minus nonpolar energy",
+            "meV/atom",
+            pd.DataFrame(
+                {
+                    "reference": energies["published_meV"],
+                    "computed": energies["computed_meV"],
+                    "name": energies["formula"],
+                    "series": ["oxide" if oxide else "other" for oxide in energies["oxide"]],
+                }
+            ),
+        )
+    )
+
+
+def _lattice(out: Path, console: Console, report: dict[str, Any]) -> None:
+    from matscreen.validation.known import lattice_constants
+
+    table = lattice_constants()
+    table.to_csv(out / "lattice.csv", index=False)
+    _show(console, "Lattice constants of the bundle beside measured ones (Å)", table)
+    error = table["error_percent"]
+    console.print(f"mean error {error.mean():+.2f} %, mean absolute {error.abs().mean():.2f} %")
+    report["lattice"] = table.to_dict("records")
+
+
+def _known(out: Path, console: Console, report: dict[str, Any]) -> None:
+    from matscreen.validation.known import known_materials
+
+    table = known_materials()
+    table.to_csv(out / "known.csv", index=False)
+    _show(console, "Known materials, bundle beside literature", table)
+    report["known"] = table.to_dict("records")
+
+
+def _show(console: Console, title: str, frame: pd.DataFrame) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+    console.print(table)

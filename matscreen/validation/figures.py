@@ -1,0 +1,60 @@
+"""Pictures of a validation, as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+INK, ACCENTS = "#1d2733", ("#8aa0b5", "#c8553d")
+
+
+def parity_figure(panels: list[tuple[str, str, pd.DataFrame]], path: Path) -> Path:
+    """Draw reference against computed values, one panel a quantity, before and after correction.
+
+    Args:
+        panels: Title, unit and a table with the columns reference, computed, series, name.
+        path: HTML file to write.
+    """
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(cols=len(panels), subplot_titles=[title for title, _, _ in panels])
+    for column, (_, unit, table) in enumerate(panels, start=1):
+        ends = [
+            float(min(table["reference"].min(), table["computed"].min())),
+            float(max(table["reference"].max(), table["computed"].max())),
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=ends, y=ends, mode="lines", line={"color": INK, "width": 1}, showlegend=False
+            ),
+            row=1,
+            col=column,
+        )
+        for color, (name, part) in zip(ACCENTS, table.groupby("series", sort=False), strict=False):
+            figure.add_trace(
+                go.Scatter(
+                    x=part["reference"],
+                    y=part["computed"],
+                    text=part["name"],
+                    mode="markers",
+                    marker={"color": color, "size": 7, "opacity": 0.8},
+                    name=str(name),
+                    hovertemplate="%{text}<br>published %{x:.3g}<br>computed %{y:.3g}",
+                ),
+                row=1,
+                col=column,
+            )
+        figure.update_xaxes(title_text=f"published ({unit})", row=1, col=column)
+        figure.update_yaxes(title_text=f"matscreen ({unit})", row=1, col=column)
+    figure.update_layout(
+        template="plotly_white",
+        width=620 * len(panels),
+        height=600,
+        font={"family": "system-ui, sans-serif", "color": INK},
+        legend={"orientation": "h", "y": -0.15},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_html(path, include_plotlyjs=True, full_html=True)
+    return path
