@@ -84,6 +84,8 @@ def best_evidence(properties: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         raise InputError(f"unknown evidence {sorted(unknown)}; known: {', '.join(EVIDENCE)}")
     table = properties[np.isfinite(properties["mean"].to_numpy(dtype=float))].copy()
+    if "method" in table:
+        table = without_superseded(table)
     order = table["evidence"].map(_ORDER)
     if "confidence" in table:
         doubtful = (table["evidence"] == "measured") & (table["confidence"] == "low")
@@ -98,6 +100,25 @@ def best_evidence(properties: pd.DataFrame) -> pd.DataFrame:
     return best.drop(columns=["_order", "_low"]).reset_index(drop=True)
 
 
+def without_superseded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Drop raw values that a corrected value of the same structure and property replaces.
+
+    The method of a corrected value names its correction after the recipe:
+    ``oxygen_vacancy+cation_group/7net-0`` replaces ``oxygen_vacancy/7net-0``.
+
+    Args:
+        rows: Columns structure_id, property, method.
+    """
+    method = rows["method"].astype("string").fillna("")
+    corrected = method.str.contains(r"^[^/]*\+[^/]*/", regex=True).to_numpy(bool)
+    if not corrected.any():
+        return rows
+    raw_method = method.str.replace(r"\+[^/]*", "", n=1, regex=True)
+    keys = rows["structure_id"].astype(str) + "|" + rows["property"].astype(str) + "|" + raw_method
+    replaced = keys.isin(set(keys[corrected])).to_numpy(bool) & ~corrected
+    return rows[~replaced]
+
+
 def _from_labels(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
@@ -107,7 +128,7 @@ def _from_labels(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame
         through = candidates[["structure_id", "input_id"]].dropna()
         owners.append(through.rename(columns={"input_id": "label_id"}))
     link = pd.concat(owners, ignore_index=True).drop_duplicates()
-    table = labels[labels["property"].isin(list(PROPERTIES))]
+    table = without_superseded(labels[labels["property"].isin(list(PROPERTIES))])
     table = table.rename(columns={"structure_id": "label_id"}).merge(link, on="label_id")
     # A label of the structure itself before one of the structure that it came from.
     table = table.assign(

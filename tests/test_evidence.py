@@ -109,3 +109,22 @@ def test_labels_predictions_and_facts_come_together():
 def test_nothing_known_gives_an_empty_table():
     candidates = pd.DataFrame({"structure_id": ["r"], "formula": ["SrSnO3"]})
     assert gather_properties(candidates).empty
+
+
+def test_a_corrected_value_replaces_the_raw_one_even_where_the_lowest_counts():
+    table = pd.DataFrame(
+        {
+            "structure_id": ["a", "a", "b"],
+            "property": ["oxygen_vacancy_formation_energy"] * 3,
+            "mean": [3.0, 4.5, 2.0],
+            "std": [0.55, 0.4, 0.55],
+            "evidence": ["mlip"] * 3,
+            "method": [
+                "oxygen_vacancy/7net-0",
+                "oxygen_vacancy+cation_group/7net-0",
+                "oxygen_vacancy/7net-0",
+            ],
+        }
+    )
+    best = best_evidence(table).set_index("structure_id")["mean"]
+    assert best.to_dict() == {"a": 4.5, "b": 2.0}
