@@ -10,6 +10,7 @@ import numpy as np
 
 from matscreen.errors import StructureError
 from matscreen.identity import analyze_symmetry
+from matscreen.simulations.base import SIMULATIONS
 from matscreen.simulations.journal import Task
 from matscreen.simulations.supercells import defect_repeats
 from matscreen.sources.base import SourceItem
@@ -25,15 +26,26 @@ FAMOUS: tuple[str, ...] = tuple(
 )
 """Compounds whose behaviour is known, run first so that every campaign can be checked early."""
 
+_WANTED: Mapping[str, tuple[tuple[str, ...], float]] = {
+    "relaxation": (("relaxation",), 0.20),
+    "double_well": (("double_well",), 0.20),
+    "oxygen": (("oxygen_vacancy", "oxygen_migration"), 0.45),
+    "elastic": (("elastic",), 0.10),
+    "insertion": (("insertion_voltage",), 0.05),
+}
+
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "relaxation": ("relaxation",),
-    "double_well": ("double_well",),
-    "oxygen": ("oxygen_vacancy", "oxygen_migration"),
+    kind: names for kind, (names, _) in _WANTED.items() if set(names) <= set(SIMULATIONS)
 }
 """Task kinds and their recipes: vacancy and migration share the relaxed defect cell."""
 
-SHARES: Mapping[str, float] = {"relaxation": 0.25, "double_well": 0.25, "oxygen": 0.50}
+SHARES: Mapping[str, float] = {kind: _WANTED[kind][1] for kind in KINDS}
 """Part of the processor time that each kind gets, so that all kinds of label grow together."""
+
+SAME_ENERGY = 0.003
+"""Phases this close, eV/atom, cannot be told apart by the potential."""
+ELASTIC_SITES = 10
+"""Largest cell whose elastic tensor is planned: its cost grows with the sites."""
 
 _PEROVSKITE_PHASES = {
     221: ("Pm-3m", 5),
@@ -105,7 +117,8 @@ def follow_ups(phases: Sequence[Relaxed]) -> list[Task]:
     A polar phase gets a double well, and so does the cubic perovskite parent, whose family of
     polar phases is compared. One phase of the compound gets the oxygen defects: the cubic parent
     (its ground state is then searched in the defect cell), else the most stable phase among
-    those with a small defect cell.
+    those with a small defect cell. The same phase takes up ions, and the phase of lowest energy
+    gets its elastic tensor when its cell holds ten sites at most.
     """
     tasks: list[Task] = []
     known: dict[str, Crystal] = {}
@@ -131,13 +144,23 @@ def follow_ups(phases: Sequence[Relaxed]) -> list[Task]:
         tasks.append(
             Task(KINDS["double_well"], phase.crystal, phase.root, dict(others), phase.order)
         )
+    stable = min(phases, key=lambda p: p.energy_per_atom) if phases else None
+    if stable is not None and "elastic" in KINDS:
+        small = stable.crystal.nsites <= ELASTIC_SITES
+        if small and 8 in stable.crystal.atomic_numbers:
+            tasks.append(_task("elastic", stable))
     host = cubic or _small_host(phases)
     if host is not None and 8 in host.crystal.atomic_numbers:
         size = host.crystal.nsites * int(np.prod(defect_repeats(host.crystal)))
         if size <= 100:
             late = 0.0 if size <= 48 else 1e4
-            tasks.append(Task(KINDS["oxygen"], host.crystal, host.root, {}, host.order + late))
+            kinds = [kind for kind in ("oxygen", "insertion") if kind in KINDS]
+            tasks += [_task(kind, host, late=late) for kind in kinds]
     return tasks
+
+
+def _task(kind: str, phase: Relaxed, *, late: float = 0.0) -> Task:
+    return Task(KINDS[kind], phase.crystal, phase.root, {}, phase.order + late)
 
 
 def _small_host(phases: Sequence[Relaxed]) -> Relaxed | None:
@@ -146,5 +169,5 @@ def _small_host(phases: Sequence[Relaxed]) -> Relaxed | None:
     best = min(phase.energy_per_atom for phase in phases)
     # Phases this close cannot be told apart by the potential: the smallest primitive cell, which
     # is the most symmetric description, wins.
-    near = [phase for phase in phases if phase.energy_per_atom < best + 0.003]
+    near = [phase for phase in phases if phase.energy_per_atom < best + SAME_ENERGY]
     return min(near, key=lambda phase: phase.crystal.nsites)

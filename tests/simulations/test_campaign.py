@@ -263,7 +263,7 @@ def test_all_kinds_of_work_grow_together():
         replace(relaxed_record(item, -8.0), calculator_version=version) for item in items
     )
     kinds = []
-    for _ in range(6):
+    for _ in range(9):
         task = scheduler.next()
         kinds.append(task.simulations)
         for name in task.simulations:
@@ -279,7 +279,13 @@ def test_all_kinds_of_work_grow_together():
                     cpu_seconds=10.0,
                 )
             )
-    assert {kind[0] for kind in kinds} == {"relaxation", "double_well", "oxygen_vacancy"}
+    assert {kind[0] for kind in kinds} == {
+        "relaxation",
+        "double_well",
+        "oxygen_vacancy",
+        "elastic",
+        "insertion_voltage",
+    }
     assert ("oxygen_vacancy", "oxygen_migration") in kinds
 
 
