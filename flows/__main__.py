@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from matscreen.cli import StoreOption, progress_bars
+from matscreen.cli import StoreOption
+from matscreen.commands.progress import stages_bars
 from matscreen.errors import InputError, MatscreenError
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def run(
     from flows.screen import screen
 
     for name in screens:
-        with progress_bars(quiet=False) as progress:
+        with stages_bars(quiet=False) as progress:
             finished = screen(name, str(store), str(results), source, progress)
         console.print(screen_summary(finished.result, folder=finished.folder))
 

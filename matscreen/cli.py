@@ -1,22 +1,21 @@
-"""The command line: `matscreen pull | describe | train | screen | explain | doctor`."""
+"""The command line: `matscreen pull | describe | simulate | train | screen | validate | ...`."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.progress import stages_bars
+from matscreen.commands.simulate import simulate
 from matscreen.commands.validate import app as validate
 from matscreen.errors import InputError, MatscreenError
 
 if TYPE_CHECKING:
-    from matscreen.stages import Progress
     from matscreen.store import Store
 
 app = typer.Typer(
@@ -29,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(validate, name="validate")
+app.command()(simulate)
 
 StoreOption = Annotated[
     Path,
@@ -67,7 +67,7 @@ def pull(
 
     options = {"url": url, "filter": filter_, "page_limit": page_limit, "max_items": max_items}
     given = {name: value for name, value in options.items() if value is not None}
-    with progress_bars(quiet=quiet) as progress:
+    with stages_bars(quiet=quiet) as progress:
         pulled = stages.pull(_store(store), open_source(source, **given), progress=progress)
     if not quiet:
         typer.echo(
@@ -88,7 +88,7 @@ def describe(
     """Compute the missing or outdated descriptors of every stored candidate."""
     from matscreen import stages
 
-    with progress_bars(quiet=quiet) as progress:
+    with stages_bars(quiet=quiet) as progress:
         count = stages.describe(_store(store), descriptor_set, progress=progress)
     if not quiet:
         typer.echo(f"{count} structures described with the set {descriptor_set!r}")
@@ -107,7 +107,7 @@ def train(
     from matscreen.console import terminal
 
     opened = _store(store)
-    with progress_bars(quiet=quiet) as progress:
+    with stages_bars(quiet=quiet) as progress:
         stages.load_bundle(opened, progress=progress)
         stages.describe(opened, descriptor_set, progress=progress)
         cards = stages.train(opened, descriptor_set, progress=progress)
@@ -151,7 +151,7 @@ def screen(
 
     asked = load_screen(name)
     folder = output or Path("results") / asked.name
-    with progress_bars(quiet=quiet) as progress:
+    with stages_bars(quiet=quiet) as progress:
         finished = run_screen(asked, _store(store), folder, sources=source, progress=progress)
     if not quiet:
         from matscreen.console import screen_summary, terminal
@@ -256,36 +256,6 @@ def _store(path: Path) -> Store:
     from matscreen.store import Store
 
     return Store(str(path) if "://" in str(path) else path)
-
-
-@contextmanager
-def progress_bars(*, quiet: bool) -> Iterator[Progress]:
-    """Show the progress of stages as bars on the terminal."""
-    from matscreen.stages import quiet as silent
-
-    if quiet:
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    # Progress goes to stderr so that a piped stdout holds results only.
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
-        tasks = {}
-
-        def show(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show
 
 
 if __name__ == "__main__":

@@ -102,6 +102,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("at", _TIME),
         ]
     ),
+    "acquisitions": pa.schema(
+        [
+            _field("round", pa.int32(), "1", nullable=False),
+            _ID,
+            _field("mechanism", pa.string()),
+            _field("simulation", pa.string(), nullable=False),
+            _field("acquisition", pa.float64(), "1/s"),
+            _field("expected_seconds", pa.float64(), "s"),
+            _field("seconds", pa.float64(), "s"),
+            _field("joules", pa.float64(), "J"),
+            _field("outcome", pa.string()),
+            _field("best_energy", pa.float64(), "J"),
+            _field("top_k_overlap", pa.float64(), "1"),
+            _field("at", _TIME),
+        ]
+    ),
 }
 """Schema of every fixed table. `descriptors_<set>` tables add one column per label."""
 
@@ -112,6 +128,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "predictions": ("structure_id", "property"),
     "failures": ("structure_id", "stage"),
     "ledger": ("run_id", "stage"),
+    "acquisitions": ("round", "structure_id", "simulation"),
 }
 """Columns that identify a row when a table is upserted."""
 

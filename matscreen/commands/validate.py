@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands.validate_acquisition import acquisition
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -16,6 +18,7 @@ app = typer.Typer(
     help="Check simulated labels and the choice of simulations against independent data.",
     no_args_is_help=True,
 )
+app.command()(acquisition)
 PARTS = ("vacancies", "wells", "lattice", "known")
 
 

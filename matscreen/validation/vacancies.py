@@ -187,7 +187,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    cut = path.exists() and not path.read_text(encoding="utf-8").endswith("\n")
     with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+        file.write(("\n" if cut else "") + text)  # a line that a crash cut short stays alone
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matscreen.errors import InputError
+from matscreen.surrogates.acquisition import (
+    diverse_batch,
+    expected_improvement,
+    overlap,
+    per_second,
+    sampled_improvement,
+    settled,
+)
+
+
+def test_expected_improvement_is_that_of_normal_samples():
+    rng = np.random.default_rng(0)
+    mean, std, best = np.array([-16.0, -15.2, -14.0]), np.array([0.3, 1.0, 0.5]), -15.0
+    samples = rng.normal(mean, std, size=(400_000, 3))
+    assert expected_improvement(mean, std, best) == pytest.approx(
+        sampled_improvement(samples, best), rel=0.02, abs=2e-3
+    )
+
+
+def test_without_uncertainty_only_a_better_mean_improves():
+    assert expected_improvement([-16.0, -14.0], [0.0, 0.0], -15.0).tolist() == [1.0, 0.0]
+    assert expected_improvement([-14.0], [1e-9], -15.0)[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_draws_that_fail_a_gate_improve_nothing():
+    samples = [[-16.0, np.inf], [np.nan, np.inf]]
+    assert sampled_improvement(samples, -15.0).tolist() == [0.5, 0.0]
+
+
+def test_the_cheap_and_the_feasible_come_first():
+    assert per_second([1.0, 1.0, 1.0], [1.0, 0.5, 1.0], [10.0, 10.0, 40.0]).tolist() == [
+        0.1,
+        0.05,
+        0.025,
+    ]
+    with pytest.raises(InputError, match="must be positive"):
+        per_second([1.0], [1.0], [0.0])
+
+
+def test_a_batch_avoids_the_same_formula_and_its_neighbours():
+    features = np.array([[0.0], [0.01], [5.0], [5.0], [10.0]])
+    scores = [1.0, 0.99, 0.8, 0.7, 0.0]
+    picks = diverse_batch(scores, features, ["a", "b", "c", "c", "d"], 4, length=0.5)
+    assert picks[:2] == [0, 2]
+    assert 3 not in picks  # its formula was taken
+    assert 4 not in picks  # it promises nothing
+
+
+def test_the_best_few_settle_after_patient_rounds():
+    assert overlap(["a", "b"], ["b", "c"]) == 0.5
+    assert overlap([], []) == 0.0
+    tops = [["a", "b"], ["b", "c"], ["c", "b"]]
+    assert not settled(tops, patience=2)
+    assert settled([*tops, ["b", "c"]], patience=2)

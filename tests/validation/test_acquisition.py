@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matscreen.errors import InputError
+from matscreen.validation.acquisition import (
+    Replay,
+    bundle_wells,
+    published_vacancies,
+    replay_table,
+    simulations_needed,
+    summary,
+)
+
+
+def pool(n=200):
+    x = np.random.default_rng(1).uniform(-1, 1, size=(n, 3))
+    target = (x**2).sum(axis=1)
+    return Replay("bowl", x, target, np.ones(n, bool))
+
+
+def test_learning_finds_the_best_of_a_smooth_pool_sooner_than_chance():
+    table = replay_table([pool()], seeds=3)
+    (row,) = summary(table).to_dict("records")
+    assert row["ratio"] == pytest.approx(row["acquisition"] / row["random"])
+    assert row["ratio"] < 0.6
+    assert (table["simulations"] <= 200).all()
+
+
+def test_chance_needs_what_order_statistics_say():
+    needed = [simulations_needed(pool(), seed=seed, strategy="random") for seed in range(300)]
+    # The fifth of the best ten among 200 in random order comes, on average, at 5 * 201 / 11.
+    assert np.mean(needed) == pytest.approx(5 * 201 / 11, rel=0.06)
+
+
+def test_a_well_in_the_noise_is_not_among_the_best():
+    replay = bundle_wells()
+    assert replay.feasible.any()
+    assert not replay.feasible.all()
+    assert (replay.target[~replay.feasible] == replay.target.max()).all()
+
+
+def test_published_vacancies_leave_out_unstable_and_leaky_oxides(tmp_path):
+    pd.DataFrame(
+        {
+            "formula": ["SrTiO3", "BaTiO3", "LaMnO3", "SrFeO3"],
+            "e_hull_eV_per_atom": [0.0, 0.0, 0.5, 0.05],
+            "e_vac_O_eV_per_O": [5.0, 4.0, 3.0, -0.5],
+        }
+    ).to_csv(tmp_path / "wolverton_oxides.csv", index=False)
+    replay = published_vacancies(tmp_path)
+    assert replay.target.tolist() == [5.0, 4.0, 5.0]
+    assert replay.feasible.tolist() == [True, True, False]
+    with pytest.raises(InputError, match=r"wolverton_oxides\.csv"):
+        published_vacancies(tmp_path / "nowhere")
