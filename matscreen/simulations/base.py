@@ -103,11 +103,18 @@ SIMULATIONS = tuple(_MODULES)
 def get_simulation(name: str) -> Simulation:
     """Return a simulation by name: one of `SIMULATIONS`, or an installed entry point.
 
-    A package adds its own through the entry-point group ``matscreen.simulations``.
+    A package adds its own through the entry-point group ``matscreen.simulations``. A name such as
+    ``double_well~chgnet`` asks for a second opinion by another potential
+    (`matscreen.simulations.disagreement`).
 
     Raises:
         InputError: No simulation has this name.
     """
+    recipe, _, second = name.partition("~")
+    if second:
+        from matscreen.simulations.disagreement import Disagreement
+
+        return Disagreement(get_simulation(recipe), second)
     if name in _MODULES:
         module, attribute = _MODULES[name]
         return cast(Simulation, getattr(import_module(module), attribute)())
