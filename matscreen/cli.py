@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.export import app as export
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.simulate import simulate
 from matscreen.commands.validate import app as validate
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.add_typer(validate, name="validate")
+app.add_typer(export, name="export")
 app.command()(simulate)
 
 StoreOption = Annotated[
