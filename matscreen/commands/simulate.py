@@ -66,7 +66,7 @@ def simulate(
     count = sum(len(each.simulated) for each in rounds)
     joules = sum(row["joules"] for each in rounds for row in each.simulated)
     console.print(
-        f"{count} simulations in {len(rounds)} rounds, about {joules / 3.6e6:.4f} kWh. "
+        f"{count} simulations, rounds: {len(rounds)}, about {joules:.3g} J. "
         f"Next: matscreen screen {screen} --store {store} -o results/{asked.name}"
     )
 
