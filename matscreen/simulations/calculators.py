@@ -11,6 +11,8 @@ from matscreen.errors import InputError, MissingDependencyError
 
 MP2020_OXIDE_CORRECTION = -0.687
 """Shift per oxygen of an oxide in the MP2020 scheme, eV (Wang et al. 2021)."""
+_DFT = ("gpaw", "espresso", "vasp")
+_KNOWN = "7net-0, 7net-l3i5, 7net-mf-0, chgnet, mace, gpaw, espresso, vasp"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class Potential:
             for those trained on corrected ones.
         cell_side: Shortest acceptable repeat distance of a defect cell, Å.
         max_atoms: Largest defect cell, atoms.
+        evidence: Kind of evidence of its labels: ``mlip`` or ``dft``.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Potential:
     oxide_correction: float = 0.0
     cell_side: float = 7.5
     max_atoms: int = 80
+    evidence: str = "mlip"
 
     def calculator(self) -> Any:
         """Return a fresh ASE calculator (cheap: the model itself is loaded once)."""
@@ -45,12 +49,14 @@ def get_potential(name: str) -> Potential:
     """Load a potential.
 
     Args:
-        name: ``7net-0``, ``7net-l3i5`` (sevenn), ``chgnet``, ``mace`` (MACE-MP small), or the
-            lower-case ASE name of any other calculator (``emt``, ``lj``, ``gpaw``...).
+        name: ``7net-0``, ``7net-l3i5``, ``7net-mf-0`` (sevenn; the last with its PBE modality),
+            ``chgnet``, ``mace`` or ``mace-SIZE`` (MACE-MP, small by default), ``gpaw``,
+            ``espresso``, ``vasp`` (`matscreen.simulations.dft_calculators`), or the lower-case
+            ASE name of any other calculator (``emt``, ``lj``...).
 
     Raises:
         MissingDependencyError: The package of the potential is not installed.
-        InputError: No calculator has this name.
+        InputError: No calculator has this name, or it is not set up.
     """
     if name.startswith("7net"):
         return _sevennet(name)
@@ -58,6 +64,10 @@ def get_potential(name: str) -> Potential:
         return _chgnet()
     if name.startswith("mace"):
         return _mace(name)
+    if name in _DFT:
+        from matscreen.simulations.dft_calculators import get_dft_potential
+
+        return get_dft_potential(name)
     return _from_ase(name)
 
 
@@ -76,20 +86,43 @@ def describe_calculator(name: str) -> str:
 
     Raises:
         MissingDependencyError: The package of the potential is not installed.
+        InputError: A code of density functional theory is not set up.
     """
-    package = "sevenn" if name.startswith("7net") else name.split("-", maxsplit=1)[0]
-    package = {"mace": "mace-torch"}.get(package, package)
-    if name.startswith("7net") or package in ("chgnet", "mace-torch"):
-        try:
-            return f"{package}-{version(package)}"
-        except PackageNotFoundError:
-            raise MissingDependencyError(package, "simulate") from None
-    return f"ase-{version('ase')}"
+    if name in _DFT:
+        from matscreen.simulations.dft_calculators import describe_dft
+
+        return describe_dft(name)
+    package, extra = _package_of(name)
+    try:
+        return f"{package}-{version(package)}"
+    except PackageNotFoundError:
+        raise MissingDependencyError(package, extra) from None
 
 
 def oxide_correction_of(name: str) -> float:
-    """Return `Potential.oxide_correction` of a potential without loading it, eV per oxygen."""
-    return MP2020_OXIDE_CORRECTION if name.startswith(("7net", "mace")) else 0.0
+    """Return `Potential.oxide_correction` of a potential without loading it, eV per oxygen.
+
+    Potentials trained on uncorrected GGA energies, and GGA itself, need the MP2020 shift; chgnet
+    was trained on corrected energies; emt, lj and other toys are left alone.
+    """
+    uncorrected = name.startswith(("7net", "mace")) or name in _DFT
+    return MP2020_OXIDE_CORRECTION if uncorrected else 0.0
+
+
+def evidence_of(name: str) -> str:
+    """Return `Potential.evidence` of a potential without loading it."""
+    return "dft" if name in _DFT else "mlip"
+
+
+def _package_of(name: str) -> tuple[str, str]:
+    """Package of a potential and the extra that installs it."""
+    if name.startswith("7net"):
+        return "sevenn", "simulate"
+    if name == "chgnet":
+        return "chgnet", "second-opinion"
+    if name.startswith("mace"):
+        return "mace-torch", "second-opinion"
+    return "ase", ""
 
 
 def _sevennet(name: str) -> Potential:
@@ -100,10 +133,15 @@ def _sevennet(name: str) -> Potential:
         raise MissingDependencyError("sevenn", "simulate") from None
     import warnings
 
+    # The multi-fidelity model answers as PBE, like the others, or as r2SCAN.
+    modal = "PBE" if name.startswith("7net-mf-0") else None
     torch.set_num_threads(1)  # two threads gain 1.5x alone and lose 5x on a shared machine
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        first = SevenNetCalculator(name, device="cpu")
+        try:
+            first = SevenNetCalculator(name, device="cpu", modal=modal)
+        except ValueError as error:  # not the name of a checkpoint
+            raise InputError(f"sevenn has no potential {name!r}; known: {_KNOWN}") from error
 
     def factory() -> Any:
         with warnings.catch_warnings():
@@ -112,6 +150,7 @@ def _sevennet(name: str) -> Potential:
                 first.model,
                 file_type="model_instance",
                 device="cpu",
+                modal=modal,
                 sevennet_config=first.sevennet_config,
             )
 
@@ -126,14 +165,19 @@ def _chgnet() -> Potential:
         from chgnet.model import CHGNet
         from chgnet.model.dynamics import CHGNetCalculator
     except ImportError:
-        raise MissingDependencyError("chgnet", "simulate") from None
+        raise MissingDependencyError("chgnet", "second-opinion") from None
+    from contextlib import redirect_stdout
+    from io import StringIO
+
     torch.set_num_threads(1)
-    model = CHGNet.load(use_device="cpu", verbose=False)
-    return Potential(
-        "chgnet",
-        describe_calculator("chgnet"),
-        lambda: CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="ignore"),
-    )
+    with redirect_stdout(StringIO()):  # it prints a line for every calculator
+        model = CHGNet.load(use_device="cpu", verbose=False)
+
+    def factory() -> Any:
+        with redirect_stdout(StringIO()):
+            return CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="ignore")
+
+    return Potential("chgnet", describe_calculator("chgnet"), factory)
 
 
 def _mace(name: str) -> Potential:
@@ -141,7 +185,7 @@ def _mace(name: str) -> Potential:
         import torch
         from mace.calculators import mace_mp  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        raise MissingDependencyError("mace-torch", "simulate") from None
+        raise MissingDependencyError("mace-torch", "second-opinion") from None
     torch.set_num_threads(1)
     model = name.removeprefix("mace").lstrip("-") or "small"
     calculator = mace_mp(model=model, device="cpu", default_dtype="float64")
@@ -165,7 +209,7 @@ def _from_ase(name: str) -> Potential:
         kind = get_calculator_class(name)
     except (ImportError, AttributeError, ValueError, KeyError) as error:
         raise InputError(
-            f"unknown calculator {name!r}; known: 7net-0, 7net-l3i5, chgnet, mace, "
+            f"unknown calculator {name!r}; known: {_KNOWN}, "
             "and every calculator name of ASE in lower case (emt, lj...)"
         ) from error
     return Potential(name, describe_calculator(name), kind)

@@ -62,6 +62,9 @@ def label_version(recipe: str, calculator_version: str) -> str:
 
 
 def recipe_order(version: str) -> tuple[int, ...]:
-    """Return a sort key of a version made by `label_version`: that of its recipe."""
-    recipe = version.partition("+")[0]
+    """Return a sort key of a version made by `label_version`: that of its recipe.
+
+    What follows ``~`` in it is the version of a second potential.
+    """
+    recipe = version.partition("+")[0].partition("~")[0]
     return tuple(int(part) if part.isdigit() else 0 for part in recipe.split("."))
