@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from matscreen.store import Store
+    from matscreen.structures import Crystal
 
 app = typer.Typer(help="Hand candidates on to other programs.", no_args_is_help=True)
 
@@ -38,25 +42,48 @@ def dft(
     from matscreen.simulations.dft_inputs import write_dft_inputs
     from matscreen.stages import load_bundle
     from matscreen.store import Store
-    from matscreen.structures import CrystalBatch
 
     opened = Store(str(store) if "://" in str(store) else store)
     load_bundle(opened)
-    table = opened.read("candidates")
-    relaxed = set(
-        opened.read("provenance").to_pandas().query("source == 'relaxation'").structure_id
-    )
-    batch = CrystalBatch.from_arrow(table)
-    chosen = {
-        f"{crystal.formula}-{name}": crystal
-        for name, crystal in zip(batch.ids, batch, strict=True)
-        if name in candidates or (crystal.formula in candidates and name in relaxed)
-    }
-    if not chosen:
-        raise InputError(
-            f"no candidate {', '.join(candidates)} in {store}; give formulas or structure ids of "
-            "candidates.csv"
-        )
+    chosen: dict[str, Crystal] = {}
+    for asked in candidates:
+        found = _crystals(opened, asked)
+        if not found:
+            raise InputError(
+                f"no candidate {asked!r} with a structure in {store}; give a formula or a "
+                "structure id of candidates.csv"
+            )
+        chosen.update(found)
     rows = write_dft_inputs(chosen, output, code=code, task=task)
     for row in rows.to_dict("records"):
         typer.echo(row["path"] or f"{row['name']}: {row['reason']}")
+    if rows["path"].isna().all():
+        raise InputError(f"no {task} input could be written for {', '.join(candidates)}")
+
+
+def _crystals(store: Store, asked: str) -> dict[str, Crystal]:
+    """Crystals of one structure id, or all relaxed ones (else all) of one formula, by name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.structures import CrystalBatch, reduced_formula
+
+    table = store.read("candidates")
+    table = table.filter(pc.is_valid(table["lattice"]))
+    chosen = table.filter(pc.equal(table["structure_id"], asked))
+    if not chosen.num_rows:
+        try:
+            formula = reduced_formula(asked)
+        except ValueError:  # neither an id nor a formula
+            return {}
+        chosen = table.filter(pc.equal(table["formula"], formula))
+        labels = store.read("labels", ["structure_id", "property"])
+        energies = labels.filter(pc.equal(labels["property"], "energy_per_atom"))["structure_id"]
+        relaxed = chosen.filter(
+            pc.is_in(chosen["structure_id"], value_set=pc.unique(energies).cast(pa.string()))
+        )
+        chosen = relaxed if relaxed.num_rows else chosen
+    batch = CrystalBatch.from_arrow(chosen)
+    return {
+        f"{crystal.formula}-{name}": crystal for name, crystal in zip(batch.ids, batch, strict=True)
+    }
