@@ -10,7 +10,7 @@ from matscreen.errors import InputError
 from matscreen.store import Store
 from matscreen.structures import Crystal
 
-PEROVSKITE = np.array([[0, 0, 0], [0.5, 0.5, 0.52], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+PEROVSKITE = np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def store(tmp_path, monkeypatch):
     folder = tmp_path / "store"
     opened = Store(folder)
     rows = []
-    for name, length in (("aa11", 4.1), ("bb22", 4.3)):
-        cell = np.diag([4.0, 4.0, length])
-        crystal = Crystal(cell, np.array([56, 22, 8, 8, 8]), PEROVSKITE)
-        rows.append(tables.candidate_row(crystal, structure_id=name, spacegroup=99))
+    for name, b, shift in (("aa11", 22, 0.02), ("bb22", 22, 0.03), ("cc33", 40, 0.0)):
+        coords = PEROVSKITE + shift * np.outer(np.arange(5) == 1, [0, 0, 1])  # B along c
+        crystal = Crystal(np.eye(3) * 4.0, np.array([56, b, 8, 8, 8]), coords)
+        rows.append(tables.candidate_row(crystal, structure_id=name))
     opened.upsert("candidates", tables.from_rows("candidates", rows))
     label = {
         "structure_id": "aa11",
@@ -68,3 +68,12 @@ def test_every_unknown_name_is_a_mistake(store, tmp_path):
         assert isinstance(result.exception, InputError)
         assert wrong in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_has_no_input_is_told_beside_what_has(store, tmp_path):
+    arguments = ("--task", "double_well", "-o", str(tmp_path / "out"))
+    result = run(store, "BaTiO3", "BaZrO3", *arguments)
+    assert result.exit_code == 0
+    assert "BaZrO3-cc33: nonpolar: space group 221 has no polar axis" in result.output
+    result = run(store, "BaZrO3", *arguments)
+    assert isinstance(result.exception, InputError)

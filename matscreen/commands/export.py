@@ -56,7 +56,8 @@ def dft(
         chosen.update(found)
     rows = write_dft_inputs(chosen, output, code=code, task=task)
     for row in rows.to_dict("records"):
-        typer.echo(row["path"] or f"{row['name']}: {row['reason']}")
+        written = isinstance(row["path"], str)
+        typer.echo(row["path"] if written else f"{row['name']}: {row['reason']}")
     if rows["path"].isna().all():
         raise InputError(f"no {task} input could be written for {', '.join(candidates)}")
 
