@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 app.command()(acquisition)
 PARTS = ("vacancies", "wells", "lattice", "known")
+_SHALLOW = 30.0
+"""Wells under this, meV per atom, get a panel of their own: a few deep ones stretch the scale."""
 
 
 @app.callback()
@@ -39,6 +42,9 @@ def simulations(
     limit: Annotated[int | None, typer.Option(min=10, help="Materials with vacancies.")] = None,
     calculator: Annotated[str, typer.Option(help="Potential: 7net-0, chgnet...")] = "7net-0",
     workers: Annotated[int, typer.Option(min=0, help="Processes, one thread each.")] = 2,
+    relax_wells: Annotated[
+        int, typer.Option(min=0, help="Relax published wells of cells up to so many atoms too.")
+    ] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers here as well.")
     ] = None,
@@ -79,7 +85,7 @@ def simulations(
             )
     if "wells" in asked:
         with bar("wells") as progress:
-            _wells(mirror, out, calculator, console, report, panels, progress)
+            _wells(mirror, out, calculator, relax_wells, console, report, panels, progress)
     if "lattice" in asked:
         _lattice(out, console, report)
     if "known" in asked:
@@ -90,7 +96,16 @@ def simulations(
         console.print(f"figure: {parity_figure(panels, out / 'validation.html')}")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(report, indent=2, allow_nan=True) + "\n")
+        json_file.write_text(json.dumps(_finite(report), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """Return nested values with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _vacancies(
@@ -109,7 +124,7 @@ def _vacancies(
 
     from matscreen.simulations.corrections import GROUPS, correction_table
     from matscreen.validation.readers import read_vacancies
-    from matscreen.validation.statistics import agreement_table
+    from matscreen.validation.statistics import agreement_table, bootstrap
     from matscreen.validation.vacancies import (
         compare_vacancies,
         lowest_sites,
@@ -124,6 +139,8 @@ def _vacancies(
     rows.to_csv(out / "vacancies.csv", index=False)
     groups = {name: rows[name] > 0 for name in GROUPS}
     groups["other"] = rows[list(GROUPS)].sum(axis=1) == 0
+    untested = [name for name, mask in groups.items() if not mask.any()]
+    groups = {name: mask for name, mask in groups.items() if mask.any()}
     before = agreement_table(rows, "raw", "published", groups).assign(values="raw")
     line = agreement_table(rows, "linear", "published", groups).assign(values="line")
     after = agreement_table(rows, "corrected", "published", groups).assign(values="cation group")
@@ -135,6 +152,13 @@ def _vacancies(
         "line and cation group are fitted without the material they are applied to",
         scores[["values", "group", "n", "spearman", "mae", "bias"]],
     )
+    intervals = bootstrap(rows, "corrected", "published", "material")
+    console.print(
+        "90 % intervals over the choice of materials, corrected: "
+        + ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in intervals.items())
+    )
+    if untested:
+        console.print(f"no reference at all for: {', '.join(untested)}")
     lowest = lowest_sites(rows)
     console.print(
         f"lowest site found in {100 * lowest['share']:.0f} % of {lowest['n']} oxides with several; "
@@ -143,6 +167,8 @@ def _vacancies(
     report["vacancies"] = {
         "n_materials": int(n_materials),
         "scores": scores.to_dict("records"),
+        "intervals_90": intervals,
+        "untested": untested,
         "lowest_site": lowest,
         "rejected": table["reason"].value_counts().to_dict(),
         "coefficients": dict(correction.coefficients),
@@ -169,6 +195,7 @@ def _wells(
     mirror: Path,
     out: Path,
     calculator: str,
+    relax_up_to: int,
     console: Console,
     report: dict[str, Any],
     panels: list[tuple[str, str, pd.DataFrame]],
@@ -182,14 +209,23 @@ def _wells(
     from matscreen.validation.wells import compare_wells
 
     pairs, crystals = read_wells(mirror)
-    rows = compare_wells(pairs, crystals, get_potential(calculator), progress=progress)
+    rows = compare_wells(
+        pairs, crystals, get_potential(calculator), relax_up_to=relax_up_to, progress=progress
+    )
     rows.to_csv(out / "wells.csv", index=False)
-    rows["computed_meV"], rows["published_meV"] = 1e3 * rows["computed"], 1e3 * rows["published"]
+    for name in ("computed", "relaxed", "published"):
+        rows[f"{name}_meV"] = 1e3 * rows[name]
     energies = rows[rows["computed"].notna()]
     scores = agreement_table(
         energies, "computed_meV", "published_meV", {"oxides": energies["oxide"]}
     )
     _show(console, "Polar minus nonpolar energy, published structures (meV/atom)", scores)
+    moved = rows[rows["relaxed"].notna()]
+    relaxed = agreement_table(moved, "relaxed_meV", "published_meV", {"oxides": moved["oxide"]})
+    if relax_up_to:
+        title = f"The same relaxed by the potential, up to {relax_up_to} atoms (meV/atom)"
+        _show(console, title, relaxed)
+        console.print(f"rejected: {rows['relax_reason'].value_counts().to_dict()}")
     both = rows[rows["polarization"].notna() & rows["published_polarization"].notna()]
     polar = agreement_table(
         both, "polarization", "published_polarization", {"oxides": both["oxide"]}
@@ -201,22 +237,20 @@ def _wells(
     )
     report["wells"] = {
         "energy_meV_per_atom": scores.to_dict("records"),
+        "relaxed_meV_per_atom": relaxed.to_dict("records") if relax_up_to else [],
         "polarization": polar.to_dict("records"),
     }
-    panels.append(
-        (
-            "Polar minus nonpolar energy",
-            "meV/atom",
-            pd.DataFrame(
-                {
-                    "reference": energies["published_meV"],
-                    "computed": energies["computed_meV"],
-                    "name": energies["formula"],
-                    "series": ["oxide" if oxide else "other" for oxide in energies["oxide"]],
-                }
-            ),
-        )
+    points = pd.DataFrame(
+        {
+            "reference": energies["published_meV"],
+            "computed": energies["computed_meV"],
+            "name": energies["formula"],
+            "series": ["oxide" if oxide else "other" for oxide in energies["oxide"]],
+        }
     )
+    shallow = points[points["reference"].abs() < _SHALLOW]
+    panels.append(("Polar minus nonpolar energy", "meV/atom", points))
+    panels.append((f"The same within {_SHALLOW:.0f} meV/atom", "meV/atom", shallow))
 
 
 def _lattice(out: Path, console: Console, report: dict[str, Any]) -> None:

@@ -24,18 +24,20 @@ PROPERTY = "oxygen_vacancy_formation_energy"
 RECIPE = "oxygen_vacancy"
 METHOD = f"{RECIPE}+cation_group"
 FILE = "corrections.csv"
-VERSION = "1"
+VERSION = "2"
 
 GROUPS: Mapping[str, frozenset[str]] = {
     "d0": frozenset("Ti Zr Hf Nb Ta".split()),  # noqa: SIM905
     "early_U": frozenset("V Cr Mo W".split()),  # noqa: SIM905
-    "late_U": frozenset("Mn Fe Co Ni Cu".split()),  # noqa: SIM905
+    "late_U": frozenset("Mn Fe Co Ni".split()),  # noqa: SIM905
 }
 """Cations whose d shell takes the two electrons that an oxygen leaves behind.
 
 d0 cations are reduced to d1; V, Cr, Mo and W are reduced too and are treated with +U in the
-training data of the potential, as Mn, Fe, Co and Ni are, whose d shell is more than half full.
+training data of the potential, as Mn, Fe, Co and Ni are, whose d shell is half full or more.
 """
+LEAST = 5
+"""Materials that a group needs to get a coefficient of its own."""
 TERMS = ("intercept", "slope", *GROUPS)
 RIDGE = 0.3
 """Penalty of the squared coefficients, in units of one material's worth of squared error."""
@@ -45,22 +47,25 @@ RIDGE = 0.3
 class Correction:
     """E_corrected = E + intercept + slope (E - E_mean) + sum over groups of c_g x_g.
 
-    x_g is the share of the cations that belong to a group.
+    x_g is the share of the cations that belong to a group. A group with fewer than five reference
+    materials has no coefficient (c_g = 0): nothing is known of its error but that it may be as
+    large as that of the other groups, and its `std` says so.
 
     Attributes:
         coefficients: By the names of `TERMS`, eV (slope: 1).
         centre: Mean raw energy of the fit, eV.
-        std: Root-mean-square error of materials left out of the fit, by group and ``other``, eV.
-        n_sites: Sites that were fitted.
-        n_materials: Materials that they belong to.
+        std: Root-mean-square error of materials left out of the fit, by group and ``other``, eV;
+            for an untested group the root mean square of the fitted c_g, eV for a share of one.
+        sites: Sites that were fitted, by group, ``other`` and ``all``.
+        materials: Materials that they belong to, by the same names.
         calculator: Potential that the correction is for.
     """
 
     coefficients: Mapping[str, float]
     centre: float
     std: Mapping[str, float]
-    n_sites: int
-    n_materials: int
+    sites: Mapping[str, int]
+    materials: Mapping[str, int]
     calculator: str
 
     def apply(self, energy: npt.ArrayLike, shares: FloatArray) -> FloatArray:
@@ -76,10 +81,17 @@ class Correction:
         return np.asarray(raw + shift + shares @ weights, dtype=np.float64)
 
     def error(self, shares: FloatArray) -> float:
-        """Return the error of a corrected energy, eV: that of the largest group present."""
-        if not shares.any():
-            return self.std["other"]
-        return max(self.std[name] for name, x in zip(GROUPS, shares, strict=True) if x > 0)
+        """Return the error of a corrected energy, eV: that of the worst group present.
+
+        An untested group adds its unknown shift, std_g x_g, to the error of all others.
+        """
+        errors = [self.std["other"]] if not shares.any() else []
+        for name, share in zip(GROUPS, shares, strict=True):
+            if share > 0 and self.materials[name] >= LEAST:
+                errors.append(self.std[name])
+            elif share > 0:
+                errors.append(float(np.hypot(self.std["other"], self.std[name] * share)))
+        return max(errors)
 
 
 def group_shares(counts: Iterable[Mapping[str, int]]) -> FloatArray:
@@ -130,27 +142,40 @@ def fit_correction(
             f"{len(set(names.tolist()))} were given"
         )
     shares = group_shares(counts)
+    present = {name: np.asarray(shares[:, k] > 0) for k, name in enumerate(GROUPS)}
+    present |= {"other": np.asarray(~shares.any(axis=1)), "all": np.ones(len(raw), dtype=np.bool_)}
+    n_materials = {name: len(np.unique(names[mask])) for name, mask in present.items()}
+    fitted = [k for k, name in enumerate(GROUPS) if n_materials[name] >= LEAST]
     centre = float(raw.mean())
-    features = np.column_stack([raw - centre, shares])
+    features = np.column_stack([raw - centre, shares[:, fitted]])
     target = reference - raw
     model = Ridge(alpha=RIDGE)
     left_out = raw + cross_val_predict(model, features, target, groups=names, cv=LeaveOneGroupOut())
     model.fit(features, target)
     error = left_out - reference
-    std = {"other": _rms(error[~shares.any(axis=1)], error)}
-    std |= {name: _rms(error[shares[:, k] > 0], error) for k, name in enumerate(GROUPS)}
-    coefficients = dict(
-        zip(TERMS, [float(model.intercept_), *map(float, model.coef_)], strict=True)
+    coefficients = dict.fromkeys(TERMS, 0.0)
+    coefficients["intercept"], coefficients["slope"] = (
+        float(model.intercept_),
+        float(model.coef_[0]),
     )
-    correction = Correction(
-        coefficients, centre, std, len(raw), len(set(names.tolist())), calculator
-    )
+    coefficients |= {
+        list(GROUPS)[k]: float(c) for k, c in zip(fitted, model.coef_[1:], strict=True)
+    }
+    unknown = _rms(np.array([coefficients[list(GROUPS)[k]] for k in fitted]))
+    std = {
+        name: _rms(error[mask]) if n_materials[name] >= LEAST else unknown
+        for name, mask in present.items()
+        if name != "all"
+    }
+    if n_materials["other"] < LEAST:
+        std["other"] = _rms(error)
+    sites = {name: int(mask.sum()) for name, mask in present.items()}
+    correction = Correction(coefficients, centre, std, sites, n_materials, calculator)
     return correction, np.asarray(left_out, dtype=np.float64)
 
 
-def _rms(part: FloatArray, everything: FloatArray, *, least: int = 5) -> float:
-    chosen = part if len(part) >= least else everything
-    return float(np.sqrt(np.mean(chosen**2)))
+def _rms(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else 0.0
 
 
 def correction_table(correction: Correction) -> pd.DataFrame:
@@ -162,12 +187,13 @@ def correction_table(correction: Correction) -> pd.DataFrame:
     rows += [(name, correction.coefficients[name], correction.std[name]) for name in GROUPS]
     rows += [("other", 0.0, correction.std["other"])]
     table = pd.DataFrame(rows, columns=["term", "value", "std"])
+    part = [term if term in (*GROUPS, "other") else "all" for term in table["term"]]
     return table.assign(
         property=PROPERTY,
         calculator=correction.calculator,
         unit=["1" if term == "slope" else "eV" for term in table["term"]],
-        n_materials=correction.n_materials,
-        n_sites=correction.n_sites,
+        n_materials=[correction.materials[name] for name in part],
+        n_sites=[correction.sites[name] for name in part],
         version=VERSION,
     )
 
@@ -183,12 +209,15 @@ def shipped_correction(calculator: str) -> Correction | None:
         return None
     value = dict(zip(table["term"], table["value"].astype(float), strict=True))
     std = dict(zip(table["term"], table["std"].astype(float), strict=True))
+    sites = dict(zip(table["term"], table["n_sites"].astype(int), strict=True))
+    materials = dict(zip(table["term"], table["n_materials"].astype(int), strict=True))
+    parts = {"all": "intercept"} | {name: name for name in (*GROUPS, "other")}
     return Correction(
         {term: value[term] for term in TERMS},
         value["centre"],
         {name: std[name] for name in (*GROUPS, "other")},
-        int(table["n_sites"].iloc[0]),
-        int(table["n_materials"].iloc[0]),
+        {name: sites[term] for name, term in parts.items()},
+        {name: materials[term] for name, term in parts.items()},
         calculator,
     )
 

@@ -41,6 +41,7 @@ def parity_figure(panels: list[tuple[str, str, pd.DataFrame]], path: Path) -> Pa
                     mode="markers",
                     marker={"color": color, "size": 7, "opacity": 0.8},
                     name=str(name),
+                    legend="legend" if column == 1 else f"legend{column}",
                     hovertemplate="%{text}<br>published %{x:.3g}<br>computed %{y:.3g}",
                 ),
                 row=1,
@@ -53,8 +54,12 @@ def parity_figure(panels: list[tuple[str, str, pd.DataFrame]], path: Path) -> Pa
         width=620 * len(panels),
         height=600,
         font={"family": "system-ui, sans-serif", "color": INK},
-        legend={"orientation": "h", "y": -0.15},
     )
+    # Series of different panels share colours, so each panel carries its own legend.
+    for column in range(1, len(panels) + 1):
+        start = figure.layout["xaxis" if column == 1 else f"xaxis{column}"].domain[0]
+        key = "legend" if column == 1 else f"legend{column}"
+        figure.update_layout({key: {"orientation": "h", "x": start, "y": -0.15}})
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.write_html(path, include_plotlyjs=True, full_html=True)
     return path

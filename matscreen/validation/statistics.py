@@ -49,3 +49,34 @@ def agreement_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def bootstrap(
+    frame: pd.DataFrame,
+    computed: str,
+    reference: str,
+    by: str,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Return the 90 % intervals of Spearman, MAE and bias under another choice of materials.
+
+    Args:
+        frame: One row a pair.
+        computed: Column of computed values.
+        reference: Column of reference values.
+        by: Column of the material; all pairs of one are drawn together.
+        draws: Resampled sets.
+        seed: Seed of the resampling.
+    """
+    parts = [part[[computed, reference]].to_numpy(float) for _, part in frame.groupby(by)]
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        drawn = np.concatenate([parts[k] for k in rng.integers(len(parts), size=len(parts))])
+        scores = agreement(drawn[:, 0], drawn[:, 1])
+        found.append([scores["spearman"], scores["mae"], scores["bias"]])
+    low, high = np.nanpercentile(np.array(found), [5, 95], axis=0)
+    names = ("spearman", "mae", "bias")
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}

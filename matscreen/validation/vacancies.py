@@ -16,9 +16,14 @@ import numpy as np
 import pandas as pd
 
 from matscreen.errors import StructureError
-from matscreen.simulations.calculators import Potential, get_potential
+from matscreen.simulations.calculators import Potential, describe_calculator, get_potential
 from matscreen.simulations.corrections import GROUPS, Correction, fit_correction, group_shares
-from matscreen.simulations.oxygen_vacancy import oxygen_chemical_potential, site_vacancies
+from matscreen.simulations.labelling import label_version
+from matscreen.simulations.oxygen_vacancy import (
+    OxygenVacancy,
+    oxygen_chemical_potential,
+    site_vacancies,
+)
 from matscreen.simulations.relaxing import attach, relax_cell
 from matscreen.structures import Crystal
 
@@ -37,6 +42,8 @@ def simulate_vacancies(
     progress: Progress = lambda _done, _total: None,
 ) -> pd.DataFrame:
     """Compute the neutral vacancy energy of each published site; a second call goes on.
+
+    What another version of the recipe or of the potential computed is done again.
 
     Each cell is relaxed by the potential in its symmetry, the ground state of its defect cell is
     searched, and each site is relaxed without its oxygen (`simulations.oxygen_vacancy`). The
@@ -57,7 +64,9 @@ def simulate_vacancies(
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / JOURNAL
     names = sorted(crystals, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:limit]
-    done = {row["material"] for row in _lines(journal) if row["calculator"] == calculator}
+    version = label_version(OxygenVacancy.version, describe_calculator(calculator))
+    key = {"calculator": calculator, "version": version}
+    done = {row["material"] for row in _known(journal, key)}
     todo = [name for name in names if name not in done]
     progress(len(names) - len(todo), len(names))
     jobs = [
@@ -65,9 +74,9 @@ def simulate_vacancies(
         for name in todo
     ]
     for count, rows in enumerate(_run(jobs, calculator, workers), start=1):
-        _append(journal, [{**row, "calculator": calculator} for row in rows])
+        _append(journal, [{**row, **key} for row in rows])
         progress(len(names) - len(todo) + count, len(names))
-    found = pd.DataFrame(row for row in _lines(journal) if row["calculator"] == calculator)
+    found = pd.DataFrame(_known(journal, key))
     chosen = sites[sites["material"].isin(names)]
     return chosen.merge(
         found.drop_duplicates(["material", "site_index"], keep="last"),
@@ -112,15 +121,22 @@ def vacancy_rows(
         relaxed = Crystal.from_ase(atoms)
     except StructureError as error:
         relaxed = error
+    except Exception as error:
+        relaxed = StructureError("unexpected", f"{type(error).__name__}: {error}"[:300])
     for index in indices:
         start = perf_counter()
         row: dict[str, Any] = {"material": name, "site_index": int(index), "reason": None}
+        if isinstance(relaxed, StructureError):
+            row |= {"raw": None, "reason": relaxed.reason, "detail": relaxed.detail}
+            rows.append({**row, "seconds": 0.0})
+            continue
         try:
-            if isinstance(relaxed, StructureError):
-                raise relaxed
             base, (vacancy,) = site_vacancies(relaxed, potential, sites=[index])
         except StructureError as error:
             row |= {"raw": None, "reason": error.reason, "detail": error.detail}
+        except Exception as error:  # one bad structure must not end hours of work
+            detail = f"{type(error).__name__}: {error}"[:300]
+            row |= {"raw": None, "reason": "unexpected", "detail": detail}
         else:
             row["raw"] = vacancy.energy - base.energy + oxygen_chemical_potential(potential)
             row |= {"cell_atoms": len(base.atoms), "broken": bool(base.broken)}
@@ -173,6 +189,10 @@ def lowest_sites(rows: pd.DataFrame) -> dict[str, float]:
         part["raw"].to_numpy().argmin() == part["published"].to_numpy().argmin() for part in several
     ]
     return {"n": len(several), "share": float(np.mean(right)) if right else float("nan")}
+
+
+def _known(journal: Path, key: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [row for row in _lines(journal) if all(row.get(k) == v for k, v in key.items())]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from matscreen.simulations.corrections import (
 )
 from matscreen.validation import vacancies
 from matscreen.validation.readers import read_vacancies, read_wells
-from matscreen.validation.statistics import agreement
+from matscreen.validation.statistics import agreement, bootstrap
 from matscreen.validation.vacancies import compare_vacancies, lowest_sites, simulate_vacancies
 from matscreen.validation.wells import compare_wells
 from tests.simulations.conftest import perovskite
@@ -91,6 +92,23 @@ def test_each_site_is_computed_once_and_a_bad_one_is_a_row(mirror, toy, tmp_path
     pd.testing.assert_frame_equal(table, again)
 
 
+def test_another_recipe_version_and_an_unexpected_error(mirror, toy, tmp_path, monkeypatch):
+    sites, crystals = read_vacancies(mirror)
+    first = simulate_vacancies(sites, crystals, tmp_path, calculator="toy", workers=0)
+
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("the model fell over")
+
+    monkeypatch.setattr(vacancies, "site_vacancies", broken)
+    again = simulate_vacancies(sites, crystals, tmp_path, calculator="toy", workers=0)
+    pd.testing.assert_frame_equal(first, again)  # nothing was computed again
+    monkeypatch.setattr(vacancies.OxygenVacancy, "version", "other")
+    other = simulate_vacancies(sites, crystals, tmp_path, calculator="toy", workers=0)
+    assert set(other["reason"]) == {"unexpected"}
+    assert other["detail"].str.contains("fell over").all()
+    assert other["raw"].isna().all()
+
+
 def test_a_line_cut_short_is_done_again(mirror, toy, tmp_path):
     sites, crystals = read_vacancies(mirror)
     simulate_vacancies(sites, crystals, tmp_path, calculator="toy", workers=0)
@@ -131,6 +149,43 @@ def test_a_known_group_error_is_found_and_removed_from_materials_left_out():
         fit_correction(raw[:5], published[:5], counts[:5], names[:5], calculator="toy")
 
 
+def test_a_group_without_reference_gets_no_shift_but_the_spread_of_the_others():
+    raw, published, counts, names = synthetic()
+    known = [i for i, one in enumerate(counts) if "Mn" not in one]
+    correction, _ = fit_correction(
+        raw[known],
+        published[known],
+        [counts[i] for i in known],
+        [names[i] for i in known],
+        calculator="toy",
+    )
+    assert correction.coefficients["late_U"] == 0.0
+    assert correction.materials["late_U"] == 0
+    half = group_shares([{"La": 1, "Mn": 1, "O": 3}])
+    plain = group_shares([{"La": 1, "Al": 1, "O": 3}])
+    assert correction.apply([3.0], half) == pytest.approx(correction.apply([3.0], plain))
+    c = [correction.coefficients[name] for name in ("d0", "early_U")]
+    expected = np.hypot(correction.std["other"], 0.5 * np.sqrt(np.mean(np.square(c))))
+    assert correction.error(half[0]) == pytest.approx(expected)
+    assert correction.error(half[0]) > 3 * correction.error(plain[0])
+    # copper has its d shell full or nearly so and no +U in the training data: it is no late_U
+    assert not group_shares([{"Cu": 1, "O": 1}]).any()
+
+
+def test_intervals_widen_when_the_pairs_of_a_material_go_together():
+    rng = np.random.default_rng(0)
+    shift = np.repeat(rng.normal(0, 1, 20), 8)
+    frame = pd.DataFrame({"published": np.zeros(160), "computed": shift})
+    frame["published"] += rng.uniform(0, 5, 160)
+    frame["computed"] += frame["published"]
+    frame["material"], frame["site"] = np.repeat(np.arange(20), 8), np.arange(160)
+    together = bootstrap(frame, "computed", "published", "material")["mae"]
+    apart = bootstrap(frame, "computed", "published", "site")["mae"]
+    assert together[1] - together[0] > 1.5 * (apart[1] - apart[0])
+    mae = agreement(frame["computed"], frame["published"])["mae"]
+    assert together[0] < mae < together[1]
+
+
 def test_the_table_of_a_correction_gives_it_back(tmp_path, monkeypatch):
     from matscreen.simulations import corrections
 
@@ -143,6 +198,9 @@ def test_the_table_of_a_correction_gives_it_back(tmp_path, monkeypatch):
     corrections.shipped_correction.cache_clear()
     shares = group_shares(counts)
     assert read.apply(raw, shares) == pytest.approx(correction.apply(raw, shares))
+    assert read.materials == correction.materials
+    assert read.sites == correction.sites
+    assert read.error(shares[0]) == pytest.approx(correction.error(shares[0]))
 
 
 def test_the_shipped_correction_adds_corrected_rows_beside_raw_ones():
@@ -158,6 +216,12 @@ def test_the_shipped_correction_adds_corrected_rows_beside_raw_ones():
     assert {row["method"] for row in rows} == {"oxygen_vacancy+cation_group/7net-0"}
     shift = np.array([row["value"] for row in rows]) - raw["value"].to_numpy()
     assert shift.mean() > 0.2  # the potential is low
+    # manganese, iron, cobalt and nickel have no reference: their error is larger, not hidden
+    formula = read_table(folder, "candidates").to_pandas().set_index("structure_id")["formula"]
+    late = np.array([bool(re.search("Mn|Fe|Co|Ni", formula[row["structure_id"]])) for row in rows])
+    std = np.array([row["std"] for row in rows])
+    assert late.any()
+    assert std[late].min() > np.median(std[~late])
 
 
 def test_lowest_sites_counts_materials_with_several():
@@ -192,6 +256,11 @@ def test_wells_are_differences_per_atom_and_an_unknown_element_is_a_row():
     rows = compare_wells(table, {"x": (polar, nonpolar)}, Potential("toy", "0", PerAtom))
     assert rows["computed"].tolist() == [0.0]
     assert rows["polarization"].tolist() == [pytest.approx(0.0, abs=1e-9)]
+    assert rows["relaxed"].isna().all()  # not asked for
+    rows = compare_wells(
+        table, {"x": (polar, nonpolar)}, Potential("toy", "0", PerAtom), relax_up_to=5
+    )
+    assert rows["relaxed"].tolist() == [0.0]
     emt = calculators.get_potential("emt")  # knows no barium
     rows = compare_wells(table, {"x": (polar, nonpolar)}, emt)
     assert rows["reason"].notna().all()
