@@ -11,6 +11,7 @@ import numpy as np
 
 from matscreen.errors import InputError, StructureError
 from matscreen.identity import analyze_symmetry
+from matscreen.simulations.dft_calculators import GPAW_CUTOFF, K_DENSITY, starting_moments
 from matscreen.structures import Crystal
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 Code = Literal["vasp", "espresso", "gpaw"]
 Task = Literal["relax", "double_well", "oxygen_vacancy"]
-
-CUTOFF_EV = 700.0
-"""Plane-wave cutoff of GPAW, eV; at 450 eV the sign of shallow wells is wrong."""
-DENSITY = 3.5
-"""k-points per 1/Å of reciprocal length (with the factor 2 pi): 6x6x6 for a cell of 4 Å."""
 
 _MEASURES: Mapping[Task, str] = {
     "relax": "total energy and relaxed cell",
@@ -191,7 +187,7 @@ def _espresso(crystal: Crystal, place: Path, free_cell: bool) -> None:
         format="espresso-in",
         input_data=data,
         pseudopotentials=pseudopotentials,
-        kspacing=1 / (2 * np.pi * DENSITY),  # ASE counts without 2 pi
+        kspacing=1 / (2 * np.pi * K_DENSITY),  # ASE counts without 2 pi
     )
 
 
@@ -203,8 +199,8 @@ def _gpaw(crystal: Crystal, place: Path, free_cell: bool) -> None:
         atoms.set_initial_magnetic_moments(None)
     write(place / "structure.xyz", atoms, format="extxyz")
     script = _GPAW.format(
-        cutoff=CUTOFF_EV,
-        density=DENSITY,
+        cutoff=GPAW_CUTOFF,
+        density=K_DENSITY,
         moved="positions and cell" if free_cell else "positions",
         target="CellFilter(atoms)" if free_cell else "atoms",
     )
@@ -213,8 +209,6 @@ def _gpaw(crystal: Crystal, place: Path, free_cell: bool) -> None:
 
 def _dressed(crystal: Crystal) -> Atoms:
     """Return the atoms with their starting moments."""
-    from matscreen.simulations.dft_calculators import starting_moments
-
     atoms = crystal.to_ase()
     atoms.set_initial_magnetic_moments(starting_moments(atoms))
     return atoms

@@ -47,7 +47,7 @@ FermiDirac = PW
 class GPAW(EMT):
     def __init__(self, mode, xc, kpts, occupations, convergence, txt):
         print("chatter of a program that answers must not mix with")
-        assert (mode, xc, kpts["density"], occupations) == (700, "PBE", 2.4, 0.05)
+        assert (mode, xc, kpts["density"], occupations) == (700, "PBE", 3.5, 0.05)
         EMT.__init__(self)
 
     def calculate(self, *arguments):
@@ -115,7 +115,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
 
 def test_gpaw_answers_from_another_python(fake_gpaw):
     potential = get_potential("gpaw")
-    assert potential.version == "gpaw-0.1-PBE-700eV-k2.4"
+    assert potential.version == "gpaw-0.1-PBE-700eV-k3.5"
     assert potential.evidence == "dft"
     atoms = bulk("Cu", a=3.7)
     attach(atoms, potential)
@@ -177,7 +177,7 @@ def test_espresso_gets_its_input(no_configuration, tmp_path):
     assert words[words.index("ecutwfc") + 2] == "80.0"
     assert words[words.index("nspin") + 2] == "2"  # Fe4+ has four unpaired electrons
     assert "fe_pbe_v1.5.uspp.F.UPF" in words
-    assert words[words.index("K_POINTS") + 2 :][:3] == ["4", "4", "4"]
+    assert words[words.index("K_POINTS") + 2 :][:3] == ["6", "6", "6"]
 
 
 def test_vasp_gets_its_input(no_configuration, tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_vasp_gets_its_input(no_configuration, tmp_path, monkeypatch):
     )
     incar = {key.strip(): value.strip() for key, value in incar.items()}
     assert float(incar["ENCUT"]) == 520
-    assert float(incar["KSPACING"]) == pytest.approx(1 / 2.4, abs=1e-5)
+    assert float(incar["KSPACING"]) == pytest.approx(1 / 3.5, abs=1e-5)
     assert incar["ISPIN"] == "1"  # no open shell in BaTiO3
     assert (tmp_path / "POTCAR").read_text().split() == ["Ba_sv", "Ti_pv", "O"]
 
