@@ -24,7 +24,7 @@ PROPERTY = "oxygen_vacancy_formation_energy"
 RECIPE = "oxygen_vacancy"
 METHOD = f"{RECIPE}+cation_group"
 FILE = "corrections.csv"
-VERSION = "2"
+VERSION = "3"
 
 GROUPS: Mapping[str, frozenset[str]] = {
     "d0": frozenset("Ti Zr Hf Nb Ta".split()),  # noqa: SIM905
