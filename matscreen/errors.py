@@ -46,6 +46,19 @@ class StructureError(MatscreenError, ValueError):
         return type(self), (self.reason, self.detail)
 
 
+def rejection(error: Exception) -> tuple[str, str]:
+    """Return reason and detail of the failure row that an error of one structure becomes.
+
+    A StructureError brings its own, another error of matscreen is ``failed``, and what nobody
+    foresaw is ``unexpected``: one bad structure must not end hours of work.
+    """
+    if isinstance(error, StructureError):
+        return error.reason, error.detail
+    if isinstance(error, MatscreenError):
+        return "failed", str(error)
+    return "unexpected", f"{type(error).__name__}: {error}"[:300]
+
+
 class SourceError(MatscreenError):
     """A structure database or folder could not be read at all."""
 

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
 from matscreen.data import data_path
-from matscreen.errors import InputError, ModelError, StructureError
+from matscreen.errors import (
+    InputError,
+    MissingDependencyError,
+    ModelError,
+    StructureError,
+    rejection,
+)
 from matscreen.identity import Registry
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
@@ -289,8 +295,10 @@ def simulate(
         wall, cpu = time.perf_counter(), time.process_time()
         try:
             found = recipe.run(crystal, potential)
-        except StructureError as error:
-            row = tables.failure_row(name, simulation, error.reason, error.detail)
+        except MissingDependencyError:
+            raise
+        except Exception as error:
+            row = tables.failure_row(name, simulation, *rejection(error))
             store.upsert("failures", tables.from_rows("failures", [row]))
         else:
             rows = label_rows(

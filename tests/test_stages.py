@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from matscreen import stages
+from matscreen.errors import InputError, MissingDependencyError, StructureError
 from matscreen.sources import Failure, Page, SourceItem
 from matscreen.store import Store
 from matscreen.structures import Crystal
@@ -82,3 +83,42 @@ def test_only_missing_descriptors_are_computed(tmp_path):
     stages.pull(store, FakeSource())
     assert stages.describe(store, "fast") == 1
     assert stages.describe(store, "fast") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StructureError("no_oxygen", "no oxygen"), "no_oxygen"),
+        (InputError("a setting"), "failed"),
+        (ZeroDivisionError("in the potential"), "unexpected"),
+    ],
+)
+def test_whatever_a_simulation_meets_is_a_failure_of_its_structure(
+    tmp_path, monkeypatch, error, reason
+):
+    class Broken:
+        version = "1"
+
+        def run(self, crystal, potential):
+            raise error
+
+    monkeypatch.setattr("matscreen.simulations.base.get_simulation", lambda _name: Broken())
+    store = Store(tmp_path)
+    (name,) = stages.pull(store, FakeSource()).ids
+    assert stages.simulate(store, "relaxation", [name], "emt") == 0
+    rows = {row["structure_id"]: row for row in store.read("failures").to_pylist()}
+    assert (rows[name]["stage"], rows[name]["reason"]) == ("relaxation", reason)
+
+
+def test_a_missing_library_is_no_fault_of_the_structure(tmp_path, monkeypatch):
+    class Lacking:
+        version = "1"
+
+        def run(self, crystal, potential):
+            raise MissingDependencyError("sevenn", "simulate")
+
+    monkeypatch.setattr("matscreen.simulations.base.get_simulation", lambda _name: Lacking())
+    store = Store(tmp_path)
+    (name,) = stages.pull(store, FakeSource()).ids
+    with pytest.raises(MissingDependencyError):
+        stages.simulate(store, "relaxation", [name], "emt")

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from matscreen.errors import MatscreenError, StructureError
+from matscreen.errors import rejection
 from matscreen.simulations.base import get_simulation
 from matscreen.simulations.calculators import describe_calculator, get_potential
 from matscreen.simulations.journal import Record, Task
@@ -189,12 +189,9 @@ def simulate(task: Task, name: str, potential: Any) -> Record:
             "relaxed": result.relaxed,
             "notes": dict(result.notes or {}),
         }
-    except StructureError as error:
-        outcome = {"reason": error.reason, "detail": error.detail}
-    except MatscreenError as error:
-        outcome = {"reason": "failed", "detail": str(error)}
-    except Exception as error:  # one bad structure must not end the campaign
-        outcome = {"reason": "unexpected", "detail": f"{type(error).__name__}: {error}"[:300]}
+    except Exception as error:
+        reason, detail = rejection(error)
+        outcome = {"reason": reason, "detail": detail}
     return Record(
         task.crystal.content_hash,
         task.root,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matscreen.errors import StructureError
+from matscreen.errors import rejection
 from matscreen.simulations.calculators import Potential, describe_calculator, get_potential
 from matscreen.simulations.corrections import GROUPS, Correction, fit_correction, group_shares
 from matscreen.simulations.labelling import label_version
@@ -114,29 +114,25 @@ def vacancy_rows(
 ) -> list[dict[str, Any]]:
     """Return one row a site: its raw vacancy energy, or why there is none."""
     rows: list[dict[str, Any]] = []
-    relaxed: Crystal | StructureError
+    relaxed: Crystal | tuple[str, str]
     try:
         atoms = attach(crystal.to_ase(), potential)
         relax_cell(atoms)
         relaxed = Crystal.from_ase(atoms)
-    except StructureError as error:
-        relaxed = error
     except Exception as error:
-        relaxed = StructureError("unexpected", f"{type(error).__name__}: {error}"[:300])
+        relaxed = rejection(error)
     for index in indices:
         start = perf_counter()
         row: dict[str, Any] = {"material": name, "site_index": int(index), "reason": None}
-        if isinstance(relaxed, StructureError):
-            row |= {"raw": None, "reason": relaxed.reason, "detail": relaxed.detail}
+        if isinstance(relaxed, tuple):
+            row |= {"raw": None, "reason": relaxed[0], "detail": relaxed[1]}
             rows.append({**row, "seconds": 0.0})
             continue
         try:
             base, (vacancy,) = site_vacancies(relaxed, potential, sites=[index])
-        except StructureError as error:
-            row |= {"raw": None, "reason": error.reason, "detail": error.detail}
-        except Exception as error:  # one bad structure must not end hours of work
-            detail = f"{type(error).__name__}: {error}"[:300]
-            row |= {"raw": None, "reason": "unexpected", "detail": detail}
+        except Exception as error:
+            reason, detail = rejection(error)
+            row |= {"raw": None, "reason": reason, "detail": detail}
         else:
             row["raw"] = vacancy.energy - base.energy + oxygen_chemical_potential(potential)
             row |= {"cell_atoms": len(base.atoms), "broken": bool(base.broken)}
