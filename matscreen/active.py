@@ -118,10 +118,11 @@ def active_learning(
 
     Each round trains the surrogates, ranks the candidates, and scores those whose deciding
     properties are not simulated yet: expected improvement on log10 of the nominal energy below
-    the best feasible one, with the ranking's own 90 % interval as uncertainty, times the
-    probability of being feasible, per expected second. A batch of unlike candidates is simulated;
-    each label is in the store before the next simulation starts, a rejected candidate becomes a
-    row of `failures`, and every simulation a row of `acquisitions`. Calling it again goes on.
+    the best feasible one of its mechanism, with the ranking's own 90 % interval as uncertainty,
+    times the probability of being feasible, per expected second. A batch of unlike candidates is
+    simulated; each label is in the store before the next simulation starts, a rejected candidate
+    becomes a row of `failures`, and every simulation a row of `acquisitions`. Calling it again
+    goes on.
 
     Args:
         store: Tables to read and extend.
@@ -130,7 +131,7 @@ def active_learning(
         sources: Sources instead of the screen's own.
         calculator: Potential.
         batch: Candidates a round.
-        top_k: Number of best candidates that must stay the same.
+        top_k: Number of best candidates of each mechanism that must stay the same.
         patience: For how many rounds they must.
         strategy: ``random`` chooses blindly, for comparison.
         seed: Seed of the random strategy.
@@ -171,8 +172,10 @@ def active_learning(
                 )
             progress("simulate", spent.simulations or 0, budget.simulations)
         ranking = _learn_and_rank(store, screen, pulled, progress)
-        tops.append(_top(ranking, top_k))
-        current.top_k_overlap = overlap(tops[-2], tops[-1])
+        top = _top(ranking, top_k)
+        current.top_k_overlap = overlap(tops[-1], top)
+        if any(row["outcome"] == "labelled" for row in current.simulated):
+            tops.append(top)  # a round that taught nothing says nothing about the best
         feasible = ranking[ranking["feasible"]]
         current.best = feasible.head(top_k)[["formula", "mechanism", "energy_nominal_J"]]
         best = float(feasible["energy_nominal_J"].min()) if len(feasible) else None
@@ -217,9 +220,10 @@ def choose(
     energy = np.log10(open_rows["energy_nominal_J"].to_numpy(float))
     lower = open_rows["energy_lower_J"].to_numpy(float)
     width = np.log10(open_rows["energy_upper_J"].to_numpy(float) / lower)
-    feasible = ranking[ranking["feasible"]]["energy_nominal_J"]
-    best = float(np.log10(feasible.min())) if len(feasible) else float(np.nanmax(energy))
-    improvement = expected_improvement(energy, width / (2 * _Z90), best)
+    # The decades of a mechanism are set by its device class: each has its own best to beat.
+    feasible = ranking[ranking["feasible"]].groupby("mechanism")["energy_nominal_J"].min()
+    beaten = open_rows["mechanism"].map(np.log10(feasible)).fillna(np.nanmax(energy))
+    improvement = expected_improvement(energy, width / (2 * _Z90), beaten.to_numpy(float))
     scores = per_second(improvement, open_rows["p_feasible"], open_rows["expected_seconds"])
     if strategy == "random":
         scores = (rng or np.random.default_rng(0)).random(len(scores)) + 1e-9
@@ -298,7 +302,7 @@ def _learn_and_rank(
 
 
 def _top(ranking: pd.DataFrame, top_k: int) -> list[str]:
-    best = ranking[ranking["feasible"]].head(top_k)
+    best = ranking[ranking["feasible"]].groupby("mechanism").head(top_k)
     return (best["mechanism"] + " " + best["formula"]).tolist()
 
 

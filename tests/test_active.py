@@ -169,3 +169,27 @@ def test_it_stops_when_the_best_stay_the_same(store, loop):
     )
     assert len(rounds) == 2
     assert all(each.top_k_overlap == 1.0 for each in rounds)
+
+
+def test_each_mechanism_has_its_own_best_to_beat(store):
+    energies = ["energy_nominal_J", "energy_lower_J", "energy_upper_J"]
+    known, unsure = ranking(), ranking().assign(mechanism="valence_change")
+    known["energy_lower_J"] = known["energy_nominal_J"] / 1.1
+    known["energy_upper_J"] = known["energy_nominal_J"] * 1.1
+    unsure[energies] *= 1e6  # its devices pay more, which says nothing about its materials
+    both = pd.concat([known, unsure], ignore_index=True)
+    (pick,) = choose(store, load_screen("synapse"), both, batch=1).to_dict("records")
+    assert (pick["mechanism"], pick["structure_id"]) == ("valence_change", "id2")
+
+
+def test_rounds_of_rejected_candidates_do_not_settle_the_best(store, loop, monkeypatch):
+    def reject(store, simulation, ids, calculator="7net-0"):
+        row = tables.failure_row(ids[0], simulation, "not_converged", "")
+        store.upsert("failures", tables.from_rows("failures", [row]))
+        return 0
+
+    monkeypatch.setattr(stages, "simulate", reject)
+    rounds = active_learning(
+        store, load_screen("synapse"), Budget(simulations=99), batch=1, patience=2
+    )
+    assert len(rounds) == len(IDS)

@@ -13,7 +13,9 @@ from matscreen.errors import InputError
 FloatArray = npt.NDArray[np.float64]
 
 
-def expected_improvement(mean: npt.ArrayLike, std: npt.ArrayLike, best: float) -> FloatArray:
+def expected_improvement(
+    mean: npt.ArrayLike, std: npt.ArrayLike, best: npt.ArrayLike
+) -> FloatArray:
     """Return E[max(best - y, 0)] of a normal y, in the unit of y (to be minimised).
 
     (best - mean) Phi(z) + std phi(z) with z = (best - mean) / std (Jones, Schonlau and Welch
@@ -22,10 +24,10 @@ def expected_improvement(mean: npt.ArrayLike, std: npt.ArrayLike, best: float) -
     Args:
         mean: Predicted means, (n,).
         std: Standard deviations, (n,).
-        best: Lowest value known.
+        best: Lowest value known, one for all or one for each.
     """
     mu, sigma = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
-    gain = best - mu
+    gain = np.asarray(best, dtype=np.float64) - mu
     safe = np.where(sigma > 0, sigma, 1.0)
     z = gain / safe
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
@@ -101,7 +103,8 @@ def diverse_batch(
 
 def overlap(before: Sequence[str], after: Sequence[str]) -> float:
     """Return the share of `after` that was in `before` already; 0 when `after` is empty."""
-    return len(set(before) & set(after)) / len(after) if len(after) else 0.0
+    now = set(after)
+    return len(set(before) & now) / len(now) if now else 0.0
 
 
 def settled(tops: Sequence[Sequence[str]], *, patience: int) -> bool:

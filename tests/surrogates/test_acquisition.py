@@ -58,3 +58,8 @@ def test_the_best_few_settle_after_patient_rounds():
     tops = [["a", "b"], ["b", "c"], ["c", "b"]]
     assert not settled(tops, patience=2)
     assert settled([*tops, ["b", "c"]], patience=2)
+
+
+def test_polymorphs_of_one_name_count_once():
+    assert overlap(["a", "a", "b"], ["a", "a"]) == 1.0
+    assert overlap(["b"], ["a", "a", "b"]) == 0.5
