@@ -18,6 +18,7 @@ from matscreen.stages import Progress, quiet
 from matscreen.surrogates.acquisition import (
     diverse_batch,
     expected_improvement,
+    kth_best,
     overlap,
     per_second,
     settled,
@@ -118,11 +119,11 @@ def active_learning(
 
     Each round trains the surrogates, ranks the candidates, and scores those whose deciding
     properties are not simulated yet: expected improvement on log10 of the nominal energy below
-    the best feasible one of its mechanism, with the ranking's own 90 % interval as uncertainty,
-    times the probability of being feasible, per expected second. A batch of unlike candidates is
-    simulated; each label is in the store before the next simulation starts, a rejected candidate
-    becomes a row of `failures`, and every simulation a row of `acquisitions`. Calling it again
-    goes on.
+    the k-th best feasible one of its mechanism, with the ranking's own 90 % interval as
+    uncertainty, times the probability of being feasible, per expected second. A batch of unlike
+    candidates is simulated; each label is in the store before the next simulation starts, a
+    rejected candidate becomes a row of `failures`, and every simulation a row of `acquisitions`.
+    Calling it again goes on.
 
     Args:
         store: Tables to read and extend.
@@ -157,7 +158,9 @@ def active_learning(
     ranking = _learn_and_rank(store, screen, pulled, progress)
     tops = [_top(ranking, top_k)]
     while not _over(budget, spent, started) and not settled(tops, patience=patience):
-        choices = choose(store, screen, ranking, batch=batch, strategy=strategy, rng=rng)
+        choices = choose(
+            store, screen, ranking, batch=batch, top_k=top_k, strategy=strategy, rng=rng
+        )
         if choices.empty:
             break
         current = Round(_next_round(store))
@@ -193,6 +196,7 @@ def choose(
     ranking: pd.DataFrame,
     *,
     batch: int,
+    top_k: int = 20,
     strategy: Strategy = "expected_improvement",
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
@@ -203,6 +207,7 @@ def choose(
         screen: For the descriptor set.
         ranking: From `matscreen.screening.rank`.
         batch: Number of rows.
+        top_k: Number of best candidates sought; the last of them is what to improve on.
         strategy: How to choose.
         rng: Source of chance of the random strategy.
 
@@ -221,7 +226,11 @@ def choose(
     lower = open_rows["energy_lower_J"].to_numpy(float)
     width = np.log10(open_rows["energy_upper_J"].to_numpy(float) / lower)
     # The decades of a mechanism are set by its device class: each has its own best to beat.
-    feasible = ranking[ranking["feasible"]].groupby("mechanism")["energy_nominal_J"].min()
+    feasible = (
+        ranking[ranking["feasible"]]
+        .groupby("mechanism")["energy_nominal_J"]
+        .agg(lambda known: kth_best(known, top_k))
+    )
     beaten = open_rows["mechanism"].map(np.log10(feasible)).fillna(np.nanmax(energy))
     improvement = expected_improvement(energy, width / (2 * _Z90), beaten.to_numpy(float))
     scores = per_second(improvement, open_rows["p_feasible"], open_rows["expected_seconds"])

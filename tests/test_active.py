@@ -178,7 +178,7 @@ def test_each_mechanism_has_its_own_best_to_beat(store):
     known["energy_upper_J"] = known["energy_nominal_J"] * 1.1
     unsure[energies] *= 1e6  # its devices pay more, which says nothing about its materials
     both = pd.concat([known, unsure], ignore_index=True)
-    (pick,) = choose(store, load_screen("synapse"), both, batch=1).to_dict("records")
+    (pick,) = choose(store, load_screen("synapse"), both, batch=1, top_k=1).to_dict("records")
     assert (pick["mechanism"], pick["structure_id"]) == ("valence_change", "id2")
 
 

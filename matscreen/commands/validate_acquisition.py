@@ -14,29 +14,41 @@ def acquisition(
         Path | None,
         typer.Option(envvar="MATSCREEN_MIRROR", help="Folder of published data sets."),
     ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of simulated labels instead of the shipped one.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Repetitions.")] = 10,
-    out: Annotated[Path, typer.Option(help="Folder of the table.")] = Path(".matscreen/validation"),
+    out: Annotated[Path, typer.Option(help="Folder of table and figure.")] = Path(
+        ".matscreen/validation"
+    ),
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers here as well.")
     ] = None,
 ) -> None:
     """Replay the choice of simulations on known data, against random choice.
 
-    Counts the simulations until half of the best 5 % are found, on the bundle and, with a
-    mirror, on published vacancy energies.
+    Counts the simulations until half of the best 5 % are found, on the wells and vacancies of
+    the bundle and, with a mirror, on published vacancy energies.
     """
     from rich.table import Table
 
+    from matscreen.commands.progress import bar
     from matscreen.console import terminal
     from matscreen.validation.acquisition import (
+        bundle_vacancies,
         bundle_wells,
+        published_perovskites,
         published_vacancies,
         replay_table,
         summary,
     )
+    from matscreen.validation.figures import replay_figure
 
-    replays = [bundle_wells()] + ([published_vacancies(mirror)] if mirror is not None else [])
-    table = replay_table(replays, seeds=seeds)
+    replays = [bundle_vacancies(bundle), bundle_wells(bundle)]
+    if mirror is not None:
+        replays += [published_vacancies(mirror), published_perovskites(mirror)]
+    with bar("replay") as progress:
+        table = replay_table(replays, seeds=seeds, progress=progress)
     result = summary(table)
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "acquisition.csv", index=False)
@@ -55,6 +67,7 @@ def acquisition(
             f"{row['ratio']:.2f}",
         )
     terminal().print(shown)
+    terminal().print(f"figure: {replay_figure(table, out / 'acquisition.html')}")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(result.to_dict("records"), indent=2) + "\n")

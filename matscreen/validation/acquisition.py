@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +14,18 @@ import pandas as pd
 from matscreen.data import data_path
 from matscreen.descriptors import Features, featurize_formulas, get_descriptor_set
 from matscreen.errors import InputError
+from matscreen.evidence import without_superseded
 from matscreen.simulations.bundle_reading import read_table
 from matscreen.structures import CrystalBatch
-from matscreen.surrogates.acquisition import expected_improvement
-from matscreen.validation.readers import mirror_file
+from matscreen.surrogates.acquisition import gated_improvement, kth_best
+from matscreen.validation.readers import mirror_file, read_vacancies
 
-INITIAL, BATCH, BEST, TREES = 10, 5, 0.05, 200
+INITIAL, BATCH, BEST, TREES = 10, 5, 0.05, 100
 NOISE = 15.0
 """A well under this, meV per formula unit, is no switch."""
 MIRROR_FILE = "wolverton_oxides.csv"
+_KNOWN_ENERGIES = ("formation_energy_per_atom", "energy_above_hull", "energy_above_polymorphs")
+"""Labels that every relaxed oxide of the bundle has before anything dear is simulated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +34,27 @@ class Replay:
 
     Attributes:
         name: What is minimised, and where the values come from.
-        features: Descriptors, (n, p).
-        target: Values, (n,); those of infeasible materials are the highest feasible one.
-        feasible: Whether a material counts among the best, (n,).
+        features: What is known of each material beforehand, (n, p).
+        target: Values, (n,).
+        lowest: What the value must exceed for the material to be of use, (n,).
     """
 
     name: str
     features: npt.NDArray[np.float64]
     target: npt.NDArray[np.float64]
-    feasible: npt.NDArray[np.bool_]
+    lowest: npt.NDArray[np.float64]
+
+    @property
+    def feasible(self) -> npt.NDArray[np.bool_]:
+        """Whether a material can be among the best, (n,)."""
+        return self.target > self.lowest
+
+    @property
+    def wanted(self) -> npt.NDArray[np.int64]:
+        """Rows of the best 5 % of the pool, the lowest feasible values."""
+        value = np.where(self.feasible, self.target, np.inf)
+        count = max(1, round(BEST * len(value)))
+        return np.argsort(value, kind="stable")[:count].astype(np.int64)
 
 
 def bundle_wells(bundle: Path | None = None) -> Replay:
@@ -45,31 +62,57 @@ def bundle_wells(bundle: Path | None = None) -> Replay:
 
     The coherent energy of a ferroelectric event is the depth of its well times the volume that
     switches, so at one device the lowest feasible depth is the least energy. One row a compound,
-    its lowest phase with a well, because its phases share one simulation of the family.
+    because its phases share one simulation of the family.
+
+    Raises:
+        InputError: The folder holds no bundle.
     """
+    batch, value, features = _bundle_pool(bundle, "well_depth")
+    units = np.array([np.gcd.reduce(list(crystal.counts.values())) for crystal in batch])
+    volume = np.array([crystal.volume for crystal in batch]) / units
+    return Replay(
+        "well depth, polar oxides of the bundle",
+        features,
+        np.log10(np.maximum(value, 1e-6)),
+        np.log10(NOISE / volume),
+    )
+
+
+def bundle_vacancies(bundle: Path | None = None) -> Replay:
+    """Return the vacancy energies of the bundle: the lowest positive ones are sought.
+
+    Raises:
+        InputError: The folder holds no bundle.
+    """
+    _, value, features = _bundle_pool(bundle, "oxygen_vacancy_formation_energy")
+    return Replay("vacancy energy, oxides of the bundle", features, value, np.zeros(len(value)))
+
+
+def _bundle_pool(
+    bundle: Path | None, wanted: str
+) -> tuple[CrystalBatch, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Labelled crystals, one a compound, with their values and what is known beforehand."""
     folder = bundle or data_path("bundle")
     candidates, labels = read_table(folder, "candidates"), read_table(folder, "labels")
     if candidates is None or labels is None:
         raise InputError(f"{folder} holds no bundle")
-    rows = labels.to_pandas()
-    rows = rows[(rows["property"] == "well_depth")].sort_values("version")
-    depth = rows.drop_duplicates("structure_id", keep="last").set_index("structure_id")["value"]
+    rows = without_superseded(labels.to_pandas())
+    lowest = rows.groupby(["property", "structure_id"])["value"].min()
+    label = lowest.loc[wanted]
     owners = candidates.to_pandas()[["structure_id", "formula"]]
-    owners = owners[owners["structure_id"].isin(depth.index)].drop_duplicates("formula")
-    keep = owners.index.to_numpy()
-    batch = CrystalBatch.from_arrow(candidates.take(keep))
-    units = np.array([np.gcd.reduce(list(crystal.counts.values())) for crystal in batch])
-    volume = np.array([crystal.volume for crystal in batch]) / units
-    value = depth.loc[list(batch.ids)].to_numpy(float)
-    described = get_descriptor_set("standard").featurize(batch)
-    feasible = value * volume >= NOISE
-    logs = np.log10(np.maximum(value, 1e-6))
-    return Replay(
-        "well depth of the bundle's polar oxides",
-        _finite(described),
-        np.where(feasible, logs, logs.max()),
-        feasible,
-    )
+    owners = owners[owners["structure_id"].isin(label.index)]
+    owners = owners.assign(value=label.loc[owners["structure_id"]].to_numpy())
+    if wanted == "oxygen_vacancy_formation_energy":
+        owners = owners.sort_values("value", kind="stable")
+    owners = owners.drop_duplicates("formula").sort_index()
+    batch = CrystalBatch.from_arrow(candidates.take(owners.index.to_numpy()))
+    described = [_finite(get_descriptor_set("standard").featurize(batch))]
+    for name in _KNOWN_ENERGIES:
+        known = lowest.loc[name] if name in lowest.index.levels[0] else pd.Series(dtype=float)
+        described.append(known.reindex(list(batch.ids)).fillna(0.0).to_numpy(float)[:, None])
+    oxygen = np.array([crystal.counts["O"] / sum(crystal.counts.values()) for crystal in batch])
+    described.append(described[1] / oxygen[:, None])
+    return batch, owners["value"].to_numpy(float), np.hstack(described)
 
 
 def _finite(described: Features) -> npt.NDArray[np.float64]:
@@ -78,10 +121,28 @@ def _finite(described: Features) -> npt.NDArray[np.float64]:
 
 
 def published_vacancies(mirror: Path) -> Replay:
+    """Return the lowest published vacancy energy of each oxide (Kumagai et al. 2021).
+
+    Raises:
+        InputError: The mirror lacks the data set.
+    """
+    table, crystals = read_vacancies(mirror, max_atoms=10_000)
+    value = table.groupby("material")["published"].min()
+    batch = CrystalBatch.from_crystals([crystals[name] for name in value.index])
+    return Replay(
+        "published vacancy energy, semiconducting oxides",
+        _finite(get_descriptor_set("standard").featurize(batch)),
+        value.to_numpy(float),
+        np.zeros(len(value)),
+    )
+
+
+def published_perovskites(mirror: Path) -> Replay:
     """Return published vacancy energies of ABO3 oxides: the lowest positive ones are sought.
 
     Moving oxygen in and out of an oxide costs at least its vacancy energy, and an oxide with a
     negative one does not keep its oxygen. Rows with e_hull of 0.1 eV/atom or more are left out.
+    Only compositions are known.
 
     Raises:
         InputError: The mirror lacks ``wolverton_oxides.csv`` (Emery and Wolverton 2017).
@@ -90,22 +151,23 @@ def published_vacancies(mirror: Path) -> Replay:
     stable = (table["e_hull_eV_per_atom"] < 0.1) & (table["e_vac_O_eV_per_O"] > -10)
     table = table[stable].drop_duplicates("formula")
     value = table["e_vac_O_eV_per_O"].to_numpy(float)
-    feasible = value > 0
     described = featurize_formulas(table["formula"].tolist())
     return Replay(
-        "published vacancy energy of ABO3 oxides",
+        "published vacancy energy, ABO3 by composition",
         _finite(described),
-        np.where(feasible, value, value.max()),
-        feasible,
+        value,
+        np.zeros(len(value)),
     )
 
 
 def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
     """Count the simulations until half of the best 5 % are found.
 
-    Ten random materials to begin with, then five a round: those of highest expected improvement
-    under an ensemble of 200 extremely randomised trees (Geurts, Ernst and Wehenkel 2006), whose
-    spread is the uncertainty. ``random`` takes them as they come.
+    Ten random materials to begin with, then five a round: those that promise most, as in
+    `matscreen.active`. With k materials sought, that is the expected improvement on the k-th
+    best found, values too low to be of use improving nothing, under an ensemble of extremely
+    randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty. ``random`` takes
+    them as they come.
 
     Args:
         replay: The pool.
@@ -114,41 +176,61 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
-    n = len(replay.target)
-    best = max(1, round(BEST * n))
-    value = np.where(replay.feasible, replay.target, np.inf)
-    wanted = set(np.argsort(value, kind="stable")[:best].tolist())
+    n, wanted = len(replay.target), set(replay.wanted.tolist())
+    sought = (len(wanted) + 1) // 2
     order = np.random.default_rng(seed).permutation(n).tolist()
     known = order if strategy == "random" else order[:INITIAL]
     while True:
         found = np.cumsum([index in wanted for index in known])
-        if found[-1] >= (best + 1) // 2:
-            return int(np.searchsorted(found, (best + 1) // 2)) + 1
+        if found[-1] >= sought:
+            return int(np.searchsorted(found, sought)) + 1
         rest = np.setdiff1d(np.arange(n), known)
         forest = ExtraTreesRegressor(
             TREES, min_samples_leaf=2, max_features=0.33, random_state=seed
         ).fit(replay.features[known], replay.target[known])
         each = np.array([tree.predict(replay.features[rest]) for tree in forest.estimators_])
-        score = expected_improvement(
-            each.mean(axis=0), np.maximum(each.std(axis=0), 1e-3), replay.target[known].min()
-        )
+        mean, std = each.mean(axis=0), np.maximum(each.std(axis=0), 1e-3)
+        usable = replay.target[known][replay.feasible[known]]
+        beaten = kth_best(usable, sought) if len(usable) else replay.target[known].max()
+        score = gated_improvement(mean, std, beaten, replay.lowest[rest])
         known = [*known, *rest[np.argsort(-score, kind="stable")[:BATCH]].tolist()]
 
 
-def replay_table(replays: list[Replay], *, seeds: int = 10) -> pd.DataFrame:
-    """Return simulations needed by each strategy and seed: columns pool, n, strategy, seed."""
-    rows = [
-        {
-            "pool": replay.name,
-            "n": len(replay.target),
-            "strategy": strategy,
-            "seed": seed,
-            "simulations": simulations_needed(replay, seed=seed, strategy=strategy),
-        }
+def replay_table(
+    replays: list[Replay],
+    *,
+    seeds: int = 10,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> pd.DataFrame:
+    """Return simulations needed by each strategy and seed.
+
+    Args:
+        replays: The pools.
+        seeds: Number of repetitions of each.
+        progress: Called with replays done and their number.
+
+    Returns:
+        Columns pool, n, strategy, seed, simulations.
+    """
+    runs = [
+        (replay, strategy, seed)
         for replay in replays
         for strategy in ("random", "expected_improvement")
         for seed in range(seeds)
     ]
+    rows: list[dict[str, Any]] = []
+    for done, (replay, strategy, seed) in enumerate(runs, start=1):
+        needed = simulations_needed(replay, seed=seed, strategy=strategy)
+        rows.append(
+            {
+                "pool": replay.name,
+                "n": len(replay.target),
+                "strategy": strategy,
+                "seed": seed,
+                "simulations": needed,
+            }
+        )
+        progress(done, len(runs))
     return pd.DataFrame(rows)
 
 

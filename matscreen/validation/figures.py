@@ -63,3 +63,50 @@ def parity_figure(panels: list[tuple[str, str, pd.DataFrame]], path: Path) -> Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.write_html(path, include_plotlyjs=True, full_html=True)
     return path
+
+
+def replay_figure(table: pd.DataFrame, path: Path) -> Path:
+    """Draw the simulations each strategy needed, one point a seed, as a share of the pool.
+
+    Args:
+        table: From `matscreen.validation.acquisition.replay_table`.
+        path: HTML file to write.
+    """
+    import plotly.graph_objects as go
+
+    names = {"random": "random choice", "expected_improvement": "acquisition"}
+    figure = go.Figure()
+    for color, (strategy, name) in zip(ACCENTS, names.items(), strict=True):
+        part = table[table["strategy"] == strategy]
+        labels = part["pool"] + " (" + part["n"].astype(str) + ")"
+        figure.add_trace(
+            go.Box(
+                x=100 * part["simulations"] / part["n"],
+                y=labels,
+                name=name,
+                orientation="h",
+                boxpoints="all",
+                pointpos=0,
+                jitter=0.5,
+                boxmean=True,
+                line={"color": color, "width": 1},
+                marker={"color": color, "size": 7},
+                fillcolor="rgba(0,0,0,0)",
+                customdata=part["simulations"],
+                hovertemplate="%{customdata} simulations",
+            )
+        )
+    figure.update_layout(
+        template="plotly_white",
+        title="Simulations until half of the best 5 % are found (dashed: mean)",
+        boxmode="group",
+        width=1000,
+        height=160 + 100 * table["pool"].nunique(),
+        font={"family": "system-ui, sans-serif", "color": INK},
+        legend={"orientation": "h", "y": -0.2, "traceorder": "normal"},
+        xaxis={"title": "share of the pool simulated (%)", "rangemode": "tozero"},
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_html(path, include_plotlyjs=True, full_html=True)
+    return path

@@ -7,8 +7,9 @@ import pytest
 from matscreen.errors import InputError
 from matscreen.validation.acquisition import (
     Replay,
+    bundle_vacancies,
     bundle_wells,
-    published_vacancies,
+    published_perovskites,
     replay_table,
     simulations_needed,
     summary,
@@ -18,7 +19,7 @@ from matscreen.validation.acquisition import (
 def pool(n=200):
     x = np.random.default_rng(1).uniform(-1, 1, size=(n, 3))
     target = (x**2).sum(axis=1)
-    return Replay("bowl", x, target, np.ones(n, bool))
+    return Replay("bowl", x, target, np.full(n, -1.0))
 
 
 def test_learning_finds_the_best_of_a_smooth_pool_sooner_than_chance():
@@ -39,10 +40,30 @@ def test_a_well_in_the_noise_is_not_among_the_best():
     replay = bundle_wells()
     assert replay.feasible.any()
     assert not replay.feasible.all()
-    assert (replay.target[~replay.feasible] == replay.target.max()).all()
+    assert replay.feasible[replay.wanted].all()
+    assert len(replay.wanted) == round(0.05 * len(replay.target))
 
 
-def test_published_vacancies_leave_out_unstable_and_leaky_oxides(tmp_path):
+def test_the_search_turns_away_from_what_is_too_low_to_be_of_use():
+    bowl = pool()
+    gated = Replay("ring", bowl.features, bowl.target, np.full(len(bowl.target), 0.3))
+    assert (gated.target[gated.wanted] > 0.3).all()
+    assert summary(replay_table([gated], seeds=3))["ratio"].item() < 0.8
+
+
+def test_vacancies_of_the_bundle_come_once_a_compound_with_known_energies():
+    replay = bundle_vacancies()
+    assert len(replay.target) >= 300
+    assert np.isfinite(replay.features).all()
+    assert (replay.features[:, -4] < 0).mean() > 0.9  # formation energies
+
+
+def test_a_folder_without_a_bundle_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no bundle"):
+        bundle_wells(tmp_path)
+
+
+def test_published_perovskites_leave_out_unstable_and_leaky_oxides(tmp_path):
     pd.DataFrame(
         {
             "formula": ["SrTiO3", "BaTiO3", "LaMnO3", "SrFeO3"],
@@ -50,8 +71,8 @@ def test_published_vacancies_leave_out_unstable_and_leaky_oxides(tmp_path):
             "e_vac_O_eV_per_O": [5.0, 4.0, 3.0, -0.5],
         }
     ).to_csv(tmp_path / "wolverton_oxides.csv", index=False)
-    replay = published_vacancies(tmp_path)
-    assert replay.target.tolist() == [5.0, 4.0, 5.0]
+    replay = published_perovskites(tmp_path)
+    assert replay.target.tolist() == [5.0, 4.0, -0.5]
     assert replay.feasible.tolist() == [True, True, False]
     with pytest.raises(InputError, match=r"wolverton_oxides\.csv"):
-        published_vacancies(tmp_path / "nowhere")
+        published_perovskites(tmp_path / "nowhere")
