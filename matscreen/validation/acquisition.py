@@ -166,8 +166,8 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
     Ten random materials to begin with, then five a round: those that promise most, as in
     `matscreen.active`. With k materials sought, that is the expected improvement on the k-th
     best found, values too low to be of use improving nothing, under an ensemble of extremely
-    randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty. ``random`` takes
-    them as they come.
+    randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty.
+    ``random`` takes them as they come.
 
     Args:
         replay: The pool.
