@@ -226,12 +226,9 @@ def choose(
     lower = open_rows["energy_lower_J"].to_numpy(float)
     width = np.log10(open_rows["energy_upper_J"].to_numpy(float) / lower)
     # The decades of a mechanism are set by its device class: each has its own best to beat.
-    feasible = (
-        ranking[ranking["feasible"]]
-        .groupby("mechanism")["energy_nominal_J"]
-        .agg(lambda known: kth_best(known, top_k))
-    )
-    beaten = open_rows["mechanism"].map(np.log10(feasible)).fillna(np.nanmax(energy))
+    feasible = ranking[ranking["feasible"]].groupby("mechanism")["energy_nominal_J"]
+    goals = {str(name): np.log10(kth_best(known, top_k)) for name, known in feasible}
+    beaten = open_rows["mechanism"].map(goals).fillna(np.nanmax(energy))
     improvement = expected_improvement(energy, width / (2 * _Z90), beaten.to_numpy(float))
     scores = per_second(improvement, open_rows["p_feasible"], open_rows["expected_seconds"])
     if strategy == "random":

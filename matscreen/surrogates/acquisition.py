@@ -35,27 +35,6 @@ def expected_improvement(
     return np.asarray(np.where(sigma > 0, value, np.maximum(gain, 0.0)), dtype=np.float64)
 
 
-def gated_improvement(
-    mean: npt.ArrayLike, std: npt.ArrayLike, best: npt.ArrayLike, lowest: npt.ArrayLike
-) -> FloatArray:
-    """Return E[max(best - y, 0); y > lowest] of a normal y: values under a gate improve nothing.
-
-    With EI(t) the `expected_improvement` on t and lowest <= best it is
-    EI(best) - EI(lowest) - (best - lowest) Phi((lowest - mean) / std); otherwise zero.
-
-    Args:
-        mean: Predicted means, (n,).
-        std: Standard deviations, positive, (n,).
-        best: Value to improve on, one for all or one for each.
-        lowest: Gate that y must exceed, one for all or one for each.
-    """
-    mu, sigma = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
-    top, gate = np.asarray(best, dtype=np.float64), np.asarray(lowest, dtype=np.float64)
-    below = expected_improvement(mu, sigma, gate) + (top - gate) * ndtr((gate - mu) / sigma)
-    value = expected_improvement(mu, sigma, top) - below
-    return np.where(top > gate, np.maximum(value, 0.0), 0.0)
-
-
 def kth_best(values: npt.ArrayLike, k: int) -> float:
     """Return the k-th lowest value, or the highest when there are fewer.
 

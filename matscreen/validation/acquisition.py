@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtr
 
 from matscreen.data import data_path
 from matscreen.descriptors import Features, featurize_formulas, get_descriptor_set
@@ -17,7 +18,7 @@ from matscreen.errors import InputError
 from matscreen.evidence import without_superseded
 from matscreen.simulations.bundle_reading import read_table
 from matscreen.structures import CrystalBatch
-from matscreen.surrogates.acquisition import gated_improvement, kth_best
+from matscreen.surrogates.acquisition import expected_improvement, kth_best
 from matscreen.validation.readers import mirror_file, read_vacancies
 
 INITIAL, BATCH, BEST, TREES = 10, 5, 0.05, 100
@@ -97,8 +98,7 @@ def _bundle_pool(
     if candidates is None or labels is None:
         raise InputError(f"{folder} holds no bundle")
     rows = without_superseded(labels.to_pandas())
-    lowest = rows.groupby(["property", "structure_id"])["value"].min()
-    label = lowest.loc[wanted]
+    label = rows[rows["property"] == wanted].groupby("structure_id")["value"].min()
     owners = candidates.to_pandas()[["structure_id", "formula"]]
     owners = owners[owners["structure_id"].isin(label.index)]
     owners = owners.assign(value=label.loc[owners["structure_id"]].to_numpy())
@@ -108,7 +108,8 @@ def _bundle_pool(
     batch = CrystalBatch.from_arrow(candidates.take(owners.index.to_numpy()))
     described = [_finite(get_descriptor_set("standard").featurize(batch))]
     for name in _KNOWN_ENERGIES:
-        known = lowest.loc[name] if name in lowest.index.levels[0] else pd.Series(dtype=float)
+        own = rows[rows["property"] == name]
+        known = own.groupby("structure_id")["value"].min()
         described.append(known.reindex(list(batch.ids)).fillna(0.0).to_numpy(float)[:, None])
     oxygen = np.array([crystal.counts["O"] / sum(crystal.counts.values()) for crystal in batch])
     described.append(described[1] / oxygen[:, None])
@@ -165,8 +166,8 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
 
     Ten random materials to begin with, then five a round: those that promise most, as in
     `matscreen.active`. With k materials sought, that is the expected improvement on the k-th
-    best found, values too low to be of use improving nothing, under an ensemble of extremely
-    randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty.
+    best found, times the probability of being feasible, under an ensemble of extremely randomised
+    trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty.
     ``random`` takes them as they come.
 
     Args:
@@ -192,7 +193,8 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
         mean, std = each.mean(axis=0), np.maximum(each.std(axis=0), 1e-3)
         usable = replay.target[known][replay.feasible[known]]
         beaten = kth_best(usable, sought) if len(usable) else replay.target[known].max()
-        score = gated_improvement(mean, std, beaten, replay.lowest[rest])
+        feasible = ndtr((mean - replay.lowest[rest]) / std)
+        score = expected_improvement(mean, std, beaten) * feasible
         known = [*known, *rest[np.argsort(-score, kind="stable")[:BATCH]].tolist()]
 
 

@@ -7,7 +7,6 @@ from matscreen.errors import InputError
 from matscreen.surrogates.acquisition import (
     diverse_batch,
     expected_improvement,
-    gated_improvement,
     kth_best,
     overlap,
     per_second,
@@ -23,18 +22,6 @@ def test_expected_improvement_is_that_of_normal_samples():
     assert expected_improvement(mean, std, best) == pytest.approx(
         sampled_improvement(samples, best), rel=0.02, abs=2e-3
     )
-
-
-def test_gated_improvement_is_that_of_samples_above_the_gate():
-    rng = np.random.default_rng(1)
-    mean, std, gate = np.array([-16.0, -15.2, -14.0]), np.array([0.3, 1.0, 0.5]), -15.8
-    samples = rng.normal(mean, std, size=(400_000, 3))
-    assert gated_improvement(mean, std, -15.0, gate) == pytest.approx(
-        sampled_improvement(np.where(samples > gate, samples, np.inf), -15.0), rel=0.02, abs=2e-3
-    )
-    open_gate = gated_improvement(mean, std, -15.0, -99.0)
-    assert open_gate == pytest.approx(expected_improvement(mean, std, -15.0))
-    assert (gated_improvement(mean, std, -15.0, -14.0) == 0).all()
 
 
 def test_the_kth_best_is_the_highest_while_fewer_are_known():
