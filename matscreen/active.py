@@ -16,6 +16,7 @@ from matscreen.errors import InputError
 from matscreen.screening import check_names, rank
 from matscreen.stages import Progress, quiet
 from matscreen.surrogates.acquisition import (
+    BATCH_LENGTH,
     diverse_batch,
     expected_improvement,
     kth_best,
@@ -239,7 +240,7 @@ def choose(
     numbers = features.drop(columns=["structure_id", "version"]).to_numpy(np.float64)
     numbers = np.where(np.isfinite(numbers), numbers, 0.0)
     picks = diverse_batch(
-        open_rows["acquisition"], numbers, open_rows["formula"].tolist(), batch, length=0.5
+        open_rows["acquisition"], numbers, open_rows["formula"].tolist(), batch, length=BATCH_LENGTH
     )
     return open_rows.iloc[picks][columns].reset_index(drop=True)
 

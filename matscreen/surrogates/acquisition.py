@@ -12,6 +12,9 @@ from matscreen.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
 
+BATCH_LENGTH = 0.5
+"""Distance, in standardised features, within which candidates of a batch count as alike."""
+
 
 def expected_improvement(
     mean: npt.ArrayLike, std: npt.ArrayLike, best: npt.ArrayLike

@@ -18,10 +18,17 @@ from matscreen.errors import InputError
 from matscreen.evidence import without_superseded
 from matscreen.simulations.bundle_reading import read_table
 from matscreen.structures import CrystalBatch
-from matscreen.surrogates.acquisition import expected_improvement, kth_best
+from matscreen.surrogates.acquisition import (
+    BATCH_LENGTH,
+    diverse_batch,
+    expected_improvement,
+    kth_best,
+)
 from matscreen.validation.readers import mirror_file, read_vacancies
 
 INITIAL, BATCH, BEST, TREES = 10, 5, 0.05, 100
+SCORED = 1e-12
+"""Lowest score: a material that promises nothing may still be taken when nothing else is left."""
 NOISE = 15.0
 """A well under this, meV per formula unit, is no switch."""
 MIRROR_FILE = "wolverton_oxides.csv"
@@ -52,10 +59,10 @@ class Replay:
 
     @property
     def wanted(self) -> npt.NDArray[np.int64]:
-        """Rows of the best 5 % of the pool, the lowest feasible values."""
-        value = np.where(self.feasible, self.target, np.inf)
-        count = max(1, round(BEST * len(value)))
-        return np.argsort(value, kind="stable")[:count].astype(np.int64)
+        """Rows of the best: the lowest feasible values, as many as 5 % of the pool."""
+        rows = np.flatnonzero(self.feasible)
+        order = rows[np.argsort(self.target[rows], kind="stable")]
+        return order[: max(1, round(BEST * len(self.target)))].astype(np.int64)
 
 
 def bundle_wells(bundle: Path | None = None) -> Replay:
@@ -92,28 +99,25 @@ def bundle_vacancies(bundle: Path | None = None) -> Replay:
 def _bundle_pool(
     bundle: Path | None, wanted: str
 ) -> tuple[CrystalBatch, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Labelled crystals, one a compound, with their values and what is known beforehand."""
+    """Labelled crystals, values and what is known beforehand: each compound's lowest such phase."""
     folder = bundle or data_path("bundle")
     candidates, labels = read_table(folder, "candidates"), read_table(folder, "labels")
     if candidates is None or labels is None:
         raise InputError(f"{folder} holds no bundle")
     rows = without_superseded(labels.to_pandas())
-    label = rows[rows["property"] == wanted].groupby("structure_id")["value"].min()
-    owners = candidates.to_pandas()[["structure_id", "formula"]]
-    owners = owners[owners["structure_id"].isin(label.index)]
-    owners = owners.assign(value=label.loc[owners["structure_id"]].to_numpy())
-    if wanted == "oxygen_vacancy_formation_energy":
-        owners = owners.sort_values("value", kind="stable")
-    owners = owners.drop_duplicates("formula").sort_index()
+    values = rows.pivot_table("value", "structure_id", "property", aggfunc="min")
+    values = values.reindex(columns=[wanted, *_KNOWN_ENERGIES])
+    owners = candidates.to_pandas()[["structure_id", "formula"]].join(values, on="structure_id")
+    owners = owners[owners[wanted].notna()].fillna(0.0)
+    phases = owners.sort_values("energy_above_polymorphs", kind="stable")
+    owners = phases.drop_duplicates("formula").sort_index()
     batch = CrystalBatch.from_arrow(candidates.take(owners.index.to_numpy()))
-    described = [_finite(get_descriptor_set("standard").featurize(batch))]
-    for name in _KNOWN_ENERGIES:
-        own = rows[rows["property"] == name]
-        known = own.groupby("structure_id")["value"].min()
-        described.append(known.reindex(list(batch.ids)).fillna(0.0).to_numpy(float)[:, None])
     oxygen = np.array([crystal.counts["O"] / sum(crystal.counts.values()) for crystal in batch])
-    described.append(described[1] / oxygen[:, None])
-    return batch, owners["value"].to_numpy(float), np.hstack(described)
+    energies = owners[list(_KNOWN_ENERGIES)].to_numpy(float)
+    per_oxygen = owners["formation_energy_per_atom"].to_numpy(float) / oxygen
+    described = _finite(get_descriptor_set("standard").featurize(batch))
+    features = np.column_stack([described, energies, per_oxygen])
+    return batch, owners[wanted].to_numpy(float), features
 
 
 def _finite(described: Features) -> npt.NDArray[np.float64]:
@@ -164,11 +168,11 @@ def published_perovskites(mirror: Path) -> Replay:
 def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
     """Count the simulations until half of the best 5 % are found.
 
-    Ten random materials to begin with, then five a round: those that promise most, as in
-    `matscreen.active`. With k materials sought, that is the expected improvement on the k-th
-    best found, times the probability of being feasible, under an ensemble of extremely randomised
-    trees (Geurts, Ernst and Wehenkel 2006), whose spread is the uncertainty.
-    ``random`` takes them as they come.
+    Ten random materials to begin with, then five unlike ones a round, those that promise most, by
+    the rule of `matscreen.active` at equal cost. With k materials sought, that is the expected
+    improvement on the k-th best found, times the probability of being feasible, under an ensemble
+    of extremely randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the
+    uncertainty. ``random`` takes them as they come.
 
     Args:
         replay: The pool.
@@ -194,8 +198,11 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
         usable = replay.target[known][replay.feasible[known]]
         beaten = kth_best(usable, sought) if len(usable) else replay.target[known].max()
         feasible = ndtr((mean - replay.lowest[rest]) / std)
-        score = expected_improvement(mean, std, beaten) * feasible
-        known = [*known, *rest[np.argsort(-score, kind="stable")[:BATCH]].tolist()]
+        score = np.maximum(expected_improvement(mean, std, beaten) * feasible, SCORED)
+        picks = diverse_batch(
+            score, replay.features[rest], [str(index) for index in rest], BATCH, length=BATCH_LENGTH
+        )
+        known = [*known, *rest[picks].tolist()]
 
 
 def replay_table(
