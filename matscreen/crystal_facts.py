@@ -36,6 +36,12 @@ _PEROVSKITE: Final = ("perovskite-", "linbo3-")
 GAPS: Final = ("polymorph_gap", "tilted_gap", "tilted_spacegroup")
 """Facts that come from other crystals of the same formula; see `phase_gaps`."""
 
+ANTIFERROELECTRIC: Final = frozenset({"PbZrO3", "PbHfO3", "AgNbO3", "NaNbO3", "ZrO2"})
+"""Oxides whose films are antiferroelectric at room temperature (Randall et al. 2021, recalled).
+
+ZrO2 counts: its thin films switch from P4₂/nmc to Pca2₁ and back.
+"""
+
 _IMPROPER: Final = {(185, (1.0, 1.0, 3.0)), (36, (2.0, 3.0, 7.0)), (42, (2.0, 3.0, 7.0))}
 """Hexagonal manganite type P6₃cm ABO3 and hybrid improper A3B2O7 (Cmc2₁ and its supergroup)."""
 
@@ -51,8 +57,8 @@ def crystal_facts(
         volume_per_atom: Volume per atom where there is no lattice, Å³, (n,).
 
     Returns:
-        polar, improper, axial_ratio, formula_unit_volume, polymorph_gap, tilted_gap and
-        tilted_spacegroup, (n,) each; NaN when unknown.
+        polar, improper, axial_ratio, formula_unit_volume, antiferroelectric, oxygen_density,
+        polymorph_gap, tilted_gap and tilted_spacegroup, (n,) each; NaN when unknown.
     """
     n = len(candidates)
     numbers = (
@@ -60,7 +66,8 @@ def crystal_facts(
         if "spacegroup" in candidates
         else np.full(n, np.nan)
     )
-    amounts = [_amounts(str(formula)) for formula in candidates["formula"]]
+    compositions = [_composition(str(formula)) for formula in candidates["formula"]]
+    amounts = [tuple(sorted(amount for _, amount in counts)) for counts in compositions]
     known = ~np.isnan(numbers)
     polar = np.where(known, np.isin(numbers, list(POLAR_SPACE_GROUPS)), np.nan)
     improper = np.array(
@@ -89,6 +96,13 @@ def crystal_facts(
         "improper": improper.astype(float),
         "axial_ratio": ratio,
         "formula_unit_volume": per_atom * atoms,
+        "antiferroelectric": np.array(
+            [float(counts in _antiferroelectric()) for counts in compositions]
+        ),
+        "oxygen_density": np.array(
+            [dict(counts).get("O", np.nan) / sum(n for _, n in counts) for counts in compositions]
+        )
+        / per_atom,
         **{
             name: candidates[name].to_numpy(dtype=float, na_value=np.nan)
             if name in candidates
@@ -169,8 +183,9 @@ def _below_parents(known: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     return parents[["key", "calculator", "spacegroup", "perovskite", "energy"]]
 
 
-def _amounts(formula: str) -> tuple[float, ...]:
-    return tuple(sorted(amount for _, amount in _composition(formula)))
+@cache
+def _antiferroelectric() -> frozenset[tuple[tuple[str, float], ...]]:
+    return frozenset(_composition(formula) for formula in ANTIFERROELECTRIC)
 
 
 @cache

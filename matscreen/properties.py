@@ -118,6 +118,22 @@ _ROWS: tuple[Property, ...] = (
         "transition_temperature", "K", 1.0, 3000.0, "log", "Insulator-metal transition temperature"
     ),
     Property(
+        "transition_enthalpy",
+        "J/m³",
+        1e4,
+        1e10,
+        "log",
+        "Latent heat of the insulator-metal transition per volume",
+    ),
+    Property(
+        "conduction_activation_energy",
+        "eV",
+        0.01,
+        5.0,
+        "log",
+        "Activation energy of electronic conduction in the insulating state",
+    ),
+    Property(
         "critical_temperature", "K", 0.0, 300.0, "linear", "Superconducting critical temperature"
     ),
     Property("melting_temperature", "K", 300.0, 5000.0, "log", "Melting point at 1 bar"),

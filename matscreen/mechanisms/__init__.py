@@ -14,10 +14,15 @@ from matscreen.mechanisms.device import (
     APPLICATIONS,
     Application,
     Device,
-    FerroelectricGeometry,
-    FilamentGeometry,
 )
 from matscreen.mechanisms.evaluate import MECHANISMS, get_mechanism, switching_energy
+from matscreen.mechanisms.geometry import (
+    ElectrolyteGeometry,
+    FerroelectricGeometry,
+    FilamentGeometry,
+    JosephsonGeometry,
+    ThresholdGeometry,
+)
 from matscreen.mechanisms.references import ReferenceLine, reference_lines
 
 __all__ = [
@@ -25,13 +30,16 @@ __all__ = [
     "MECHANISMS",
     "Application",
     "Device",
+    "ElectrolyteGeometry",
     "FerroelectricGeometry",
     "FilamentGeometry",
     "Gate",
+    "JosephsonGeometry",
     "Mechanism",
     "ModelError",
     "ReferenceLine",
     "SwitchingEnergy",
+    "ThresholdGeometry",
     "get_mechanism",
     "landauer",
     "reference_lines",

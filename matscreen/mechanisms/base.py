@@ -58,23 +58,26 @@ FACTS: Final[dict[str, Property]] = {
         Property(
             "tilted_spacegroup", "1", 1.0, 230.0, "linear", "Space group of that tilted phase"
         ),
+        Property(
+            "antiferroelectric", "1", 0.0, 1.0, "linear", "1 when films are known to be so at 300 K"
+        ),
+        Property("oxygen_density", "1/Å³", 1e-3, 0.3, "linear", "Oxygen atoms per volume"),
     )
 }
 """What a mechanism asks of the crystal itself; known without error, NaN when unknown."""
 
 _SHIFT = "migration_charge_shift"
 PARAMETERS: Final[dict[str, Property]] = {
-    _SHIFT: PROPERTIES.get(
-        _SHIFT,
-        Property(
-            _SHIFT,
-            "eV",
-            -4.0,
-            4.0,
-            "linear",
-            "Migration barrier of the charged vacancy minus that of the computed, neutral one",
-        ),
-    )
+    _SHIFT: PROPERTIES[_SHIFT],
+    **{
+        name: Property(
+            name, "1", -8.0, 8.0, "linear", f"Standard score; its chance to be positive is {what}"
+        )
+        for name, what in (
+            ("transition_score", "that of an insulator-metal transition"),
+            ("superconductivity_score", "that of a superconducting phase"),
+        )
+    },
 }
 """Uncertain numbers of a model that are no property of the perfect crystal."""
 

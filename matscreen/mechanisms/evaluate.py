@@ -13,12 +13,18 @@ import numpy.typing as npt
 from matscreen.errors import InputError
 from matscreen.mechanisms.base import FACTS, Mechanism, SwitchingEnergy, get_entry
 from matscreen.mechanisms.device import Device
+from matscreen.mechanisms.electrochemical import Electrochemical
 from matscreen.mechanisms.ferroelectric import Ferroelectric
+from matscreen.mechanisms.insulator_metal import InsulatorMetal
+from matscreen.mechanisms.josephson import Josephson
 from matscreen.mechanisms.valence_change import ValenceChange
 
 _SHIPPED: Final[dict[str, type[Mechanism]]] = {
     "ferroelectric": Ferroelectric,
     "valence_change": ValenceChange,
+    "insulator_metal": InsulatorMetal,
+    "electrochemical": Electrochemical,
+    "josephson": Josephson,
 }
 MECHANISMS: Final[tuple[str, ...]] = tuple(_SHIPPED)
 """Names of the mechanisms that come with matscreen."""

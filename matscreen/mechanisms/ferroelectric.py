@@ -221,6 +221,7 @@ class Ferroelectric:
         "polymorph_gap",
         "tilted_gap",
         "tilted_spacegroup",
+        "antiferroelectric",
     )
     # The coercive factor scatters by 0.49 dex from film to film, and leaving one out gives 0.52:
     # 0.4 of it from material to material. The rest is common: the mean factor (0.12), and carrying
@@ -253,6 +254,7 @@ class Ferroelectric:
             field_at_thickness(1.0, CALIBRATION_THICKNESS, device.thickness),
             device.switching_time,
             nucleation_time=min(NUCLEATION_TIME, 0.1 * device.switching_time),
+            exponent=geometry.merz_exponent,
         )
         reduction = reduction / np.sqrt(1.0 + reduction**2)
         nominal_field = reduction * intrinsic_coercive_field(depth, moment)
@@ -342,6 +344,12 @@ def _symmetry_gates(properties: Mapping[str, npt.ArrayLike]) -> tuple[Gate, ...]
             value_or(properties, "improper", np.nan),
             0.5,
             "its polarization follows another distortion, the double well in P does not apply",
+        ),
+        gate_at_most(
+            "antiferroelectric",
+            value_or(properties, "antiferroelectric", np.nan),
+            0.5,
+            "films of it are antiferroelectric: no remanent polarization",
         ),
     )
 

@@ -27,7 +27,8 @@ from matscreen.mechanisms.base import (
     value_or,
     volatile_gate,
 )
-from matscreen.mechanisms.device import Device, FilamentGeometry
+from matscreen.mechanisms.device import Device
+from matscreen.mechanisms.geometry import FilamentGeometry
 
 DEFAULT_BINDING: Final = 0.70
 """Vacancy binding energy where nothing is known, eV; see `matscreen.priors`."""
@@ -156,6 +157,38 @@ def retention_time(
 def nanoscale_conductivity(bulk: npt.ArrayLike, boundary: float) -> FloatArray:
     """Thermal conductivity of a layer of a few nanometres, 1/κ = 1/κ_bulk + 1/κ_boundary, W/m/K."""
     return np.asarray(1.0 / (1.0 / np.asarray(bulk, float) + 1.0 / boundary))
+
+
+def dilemma_decades(
+    barrier: npt.ArrayLike,
+    *,
+    write_temperature: npt.ArrayLike,
+    ambient: float,
+    geometry: FilamentGeometry,
+) -> FloatArray:
+    """Decades between the time that a read takes to disturb a state and that of a write.
+
+    N = log10[t(V_read) / t(V_write)] with t = L / (a ν0) exp(W₋ / kT), each at its own field and
+    temperature; Joule heat goes with V². Ten years against ten nanoseconds ask for 16 and more
+    (Menzel et al. 2011).
+
+    Args:
+        barrier: Barrier without field, J.
+        write_temperature: Temperature of the filament while writing, K.
+        ambient: Temperature of the surroundings, K.
+        geometry: Voltages, gap, hop distance and charge.
+    """
+    exponents = []
+    for voltage in (geometry.read_voltage, geometry.voltage):
+        along, _ = lowered_barriers(
+            barrier,
+            voltage / geometry.gap,
+            charge=geometry.charge,
+            hop_distance=geometry.hop_distance,
+        )
+        rise = (np.asarray(write_temperature, float) - ambient) * (voltage / geometry.voltage) ** 2
+        exponents.append(along / (KB * (ambient + rise)))
+    return np.asarray((exponents[0] - exponents[1]) / math.log(10.0))
 
 
 class ValenceChange:
@@ -324,6 +357,12 @@ class ValenceChange:
                 "switching_temperature_K": np.broadcast_to(temperature, shape),
                 "switching_current_A": np.broadcast_to(power / part.voltage, shape),
                 "retention_time_s": np.broadcast_to(lasts, shape),
+                "voltage_time_decades": np.broadcast_to(
+                    dilemma_decades(
+                        held * Q, write_temperature=temperature, ambient=ambient, geometry=part
+                    ),
+                    shape,
+                ),
             },
             model_error=self.model_error,
         )
