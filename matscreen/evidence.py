@@ -21,6 +21,8 @@ _LOWEST_COUNTS: Final = (
     "polar_barrier",
 )
 """Properties that are the lowest over sites, hops or paths, by definition."""
+OXYGEN_PATHS: Final = "O:"
+"""Paths of insertion_voltage that count: the mechanisms move oxygen, not hydrogen or lithium."""
 
 
 def gather_properties(
@@ -129,6 +131,11 @@ def _from_labels(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame
         owners.append(through.rename(columns={"input_id": "label_id"}))
     link = pd.concat(owners, ignore_index=True).drop_duplicates()
     table = without_superseded(labels[labels["property"].isin(list(PROPERTIES))])
+    if "path" in table:
+        other_ion = (table["property"] == "insertion_voltage") & ~table["path"].fillna(
+            ""
+        ).str.startswith(OXYGEN_PATHS)
+        table = table[~other_ion]
     table = table.rename(columns={"structure_id": "label_id"}).merge(link, on="label_id")
     # A label of the structure itself before one of the structure that it came from.
     table = table.assign(

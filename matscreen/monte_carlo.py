@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ TOP: Final = 10
 """k of the column p_top_10."""
 SPLITS: Final = ("stated", "independent", "shared")
 """Splits of the model error that are compared: as stated, all per material, all shared."""
+PILOT: Final = 200
+"""Draws for a material that fails a gate at its best values; all of them fail: no more are drawn."""
 _CHUNK: Final = 24
 """Materials at a time: their draws fit in the cache of a core."""
 
@@ -49,23 +52,63 @@ def simulate(
     mechanism: Mechanism,
     inputs: Mapping[str, Inputs],
     stable: np.ndarray,
+    likely: np.ndarray,
     ids: np.ndarray,
     device: Device,
     application: str,
     samples: int,
     seed: int,
 ) -> Draws:
-    """Draw in chunks of materials; memory does not grow with their number."""
+    """Draw in chunks of materials; memory does not grow with their number.
+
+    Args:
+        mechanism: How they switch.
+        inputs: Properties and facts by name.
+        stable: Whether each material may be chosen at all, (n,).
+        likely: Whether each passes every gate at its best values, (n,). The others get a pilot of
+            `PILOT` draws first, and the full number only if one of these passes.
+        ids: Structure ids, which seed the draws, (n,).
+        device: The specification.
+        application: The event.
+        samples: Number of draws.
+        seed: Seed of the draws.
+    """
     n = len(ids)
-    error = mechanism.model_error
-    uncertain = [name for name, item in inputs.items() if item.sigma is not None]
-    shared = error.shared * stratified_normals(samples, seed, mechanism.name, "shared")
-    lower, upper, p_feasible = np.zeros(n), np.zeros(n), np.zeros(n)
-    leaders = {split: Leaders(samples) for split in SPLITS}
-    quantiles = [round(q * (samples - 1)) for q in (0.05, 0.95)]
+    result = Draws(np.zeros(n), np.zeros(n), np.zeros(n), {})
     # In a fixed order, so that equal energies fall the same way whatever order the rows come in.
     order = np.argsort(ids, kind="stable")
-    for start in range(0, n, _CHUNK):
+    draw_rows = partial(
+        _draw_rows, mechanism, inputs, stable, ids, device, application, seed, result
+    )
+    doubtful = order[~likely[order]] if samples > PILOT else order[:0]
+    draw_rows(doubtful, PILOT)
+    hopeless = np.zeros(n, dtype=bool)
+    hopeless[doubtful] = result.p_feasible[doubtful] == 0.0
+    leaders = draw_rows(order[~hopeless[order]], samples)
+    shares = {split: leaders[split].shares(n) for split in SPLITS}
+    return Draws(result.lower, result.upper, result.p_feasible, shares)
+
+
+def _draw_rows(
+    mechanism: Mechanism,
+    inputs: Mapping[str, Inputs],
+    stable: np.ndarray,
+    ids: np.ndarray,
+    device: Device,
+    application: str,
+    seed: int,
+    result: Draws,
+    order: np.ndarray,
+    samples: int,
+) -> dict[str, Leaders]:
+    """Draw some rows, write their quantiles and chances to `result`, and return the leaders."""
+    error = mechanism.model_error
+    lower, upper, p_feasible = result.lower, result.upper, result.p_feasible
+    uncertain = [name for name, item in inputs.items() if item.sigma is not None]
+    shared = error.shared * stratified_normals(samples, seed, mechanism.name, "shared")
+    leaders = {split: Leaders(samples) for split in SPLITS}
+    quantiles = [round(q * (samples - 1)) for q in (0.05, 0.95)]
+    for start in range(0, len(order), _CHUNK):
         rows = order[start : start + _CHUNK]
         z = np.stack(
             [normals(len(uncertain) + 1, samples, seed, ids[row], mechanism.name) for row in rows]
@@ -97,7 +140,7 @@ def simulate(
             leaders[split].add(np.where(passed, ranked[split], np.inf), rows)
         total = with_model_error(energy.floor_J, ranked["stated"], shared)
         lower[rows], upper[rows] = np.partition(total, quantiles, axis=1)[:, quantiles].T
-    return Draws(lower, upper, p_feasible, {split: leaders[split].shares(n) for split in SPLITS})
+    return leaders
 
 
 class Leaders:

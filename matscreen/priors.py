@@ -17,7 +17,9 @@ from matscreen.errors import InputError
 from matscreen.facts import load_facts
 from matscreen.mechanisms.base import Z90, FloatArray, get_entry
 from matscreen.mechanisms.ferroelectric import CURIE_PER_WELL
+from matscreen.mechanisms.insulator_metal import DEFAULT_ACTIVATION
 from matscreen.mechanisms.valence_change import DEFAULT_BINDING
+from matscreen.similar_compounds import similar_compounds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,9 +287,48 @@ def _well(info: pd.DataFrame) -> _Guess:
     return _Guess(np.full(n, 1.5), np.full(n, 1.5), "wide guess over known ferroelectrics")
 
 
+def _of_similar(name: str) -> Callable[[pd.DataFrame], _Guess]:
+    def guess(info: pd.DataFrame) -> _Guess:
+        known = similar_compounds(name)
+        return _Guess(
+            10.0 ** known.estimate(info["formula"]),
+            np.array(known.error),
+            f"mean of {len(known.values)} measured compounds by likeness of cations "
+            f"({known.error:.2f} dex leaving one out, {known.constant_error:.2f} for a constant)",
+        )
+
+    return guess
+
+
+def _score(name: str, alike: float, foreign: float) -> Callable[[pd.DataFrame], _Guess]:
+    """Standard score whose chance to be positive goes from `foreign` to `alike` with likeness.
+
+    Certain where the property itself is measured. The two chances are guesses: most oxides, even of
+    the cations of a known compound, do not show the phenomenon.
+    """
+
+    def guess(info: pd.DataFrame) -> _Guess:
+        from scipy.special import ndtri
+
+        likeness = similar_compounds(name).likeness(info["formula"])
+        chance = foreign + (alike - foreign) * likeness**2
+        measured = ~np.isnan(_column(info, name, np.nan))
+        return _Guess(
+            np.where(measured, 6.0, ndtri(chance)),
+            np.where(measured, 0.0, 1.0),
+            f"measured, or a guess: {alike:.0%} for the cations of a known compound, "
+            f"{foreign:.0%} for others",
+        )
+
+    return guess
+
+
 _HOP: Final = 0.75
 
 PRIORS: Final[dict[str, Callable[[pd.DataFrame], _Guess]]] = {
+    # Before the properties themselves: what is known there is measured.
+    "transition_score": _score("transition_temperature", 0.15, 0.01),
+    "superconductivity_score": _score("critical_temperature", 0.05, 0.005),
     "volume_per_atom": _flat(12.0, 0.10, "typical oxide"),
     "band_gap": _band_gap,
     "relative_permittivity": _permittivity,
@@ -302,6 +343,12 @@ PRIORS: Final[dict[str, Callable[[pd.DataFrame], _Guess]]] = {
     "oxygen_vacancy_formation_energy": _flat(4.5, 2.0, "wide guess over oxides"),
     "oxygen_migration_barrier": _flat(_HOP, 0.18, "perovskites span 0.2 to 1.6 eV"),
     "migration_charge_shift": _shift,
+    "transition_temperature": _of_similar("transition_temperature"),
+    "critical_temperature": _of_similar("critical_temperature"),
+    "transition_enthalpy": _of_similar("transition_enthalpy"),
+    "conduction_activation_energy": _flat(
+        DEFAULT_ACTIVATION, 0.15, "0.1 to 0.3 eV in VO2, NbO2 and the nickelates"
+    ),
     "vacancy_binding_energy": _flat(
         DEFAULT_BINDING, 0.30, "effective 1.35 eV of HfO2 cells minus its 0.65 eV hop"
     ),

@@ -219,8 +219,8 @@ def _rank_one(
     energy = mechanism.energies(center, device, application)
     stable = ~(columns.hull > (np.inf if max_hull is None else max_hull))
     ids = materials["structure_id"].astype(str).to_numpy()
-    drawn = simulate(mechanism, inputs, stable, ids, device, application, samples, seed)
-    feasible = energy.feasible & stable
+    feasible = np.broadcast_to(energy.feasible, stable.shape) & stable
+    drawn = simulate(mechanism, inputs, stable, feasible, ids, device, application, samples, seed)
     reasons = [list(found) for found in energy.reasons]
     for index in np.flatnonzero(~stable):
         reasons[index].insert(
@@ -330,10 +330,14 @@ def _pareto(
     result = np.zeros(len(energy), dtype=bool)
     rows = np.flatnonzero(feasible)
     costs = np.stack([energy, np.where(np.isnan(hull), np.inf, hull), -p_feasible], axis=1)
-    for row in rows:
-        no_worse = (costs[rows] <= costs[row]).all(axis=1)
-        better = (costs[rows] < costs[row]).any(axis=1)
-        result[row] = not (no_worse & better).any()
+    front = np.empty((0, 3))
+    # Sorted, no row is beaten by a later one: only the front so far can beat it.
+    for row in rows[np.lexsort(costs[rows].T[::-1])]:
+        no_worse = (front <= costs[row]).all(axis=1)
+        better = (front < costs[row]).any(axis=1)
+        if not (no_worse & better).any():
+            result[row] = True
+            front = np.vstack([front, costs[row]])
     return result
 
 
