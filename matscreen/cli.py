@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.calibrate import calibrate
+from matscreen.commands.explain import explain
 from matscreen.commands.export import app as export
+from matscreen.commands.impact import impact
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.simulate import simulate
 from matscreen.commands.validate import app as validate
@@ -31,6 +34,9 @@ app = typer.Typer(
 app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
 app.command()(simulate)
+app.command()(explain)
+app.command()(calibrate)
+app.command()(impact)
 
 StoreOption = Annotated[
     Path,
@@ -159,59 +165,6 @@ def screen(
         from matscreen.console import screen_summary, terminal
 
         terminal().print(screen_summary(finished.result, folder=folder))
-
-
-@app.command()
-def explain(
-    candidate: Annotated[str, typer.Argument(help="A formula or a structure id.")],
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Show every property of a candidate, with the evidence that was used for it."""
-    from rich.table import Table
-
-    from matscreen.console import terminal
-    from matscreen.evidence import gather_properties
-    from matscreen.priors import PRIORS, fill_missing
-    from matscreen.properties import PROPERTIES
-    from matscreen.screening import ranked_candidates
-    from matscreen.stages import select
-
-    opened = _store(store)
-    everything = ranked_candidates(opened, [select(opened, "store")])
-    chosen = everything[
-        (everything["structure_id"] == candidate) | (everything["formula"] == candidate)
-    ]
-    if chosen.empty:
-        raise InputError(
-            f"no candidate {candidate!r} among the {len(everything)} of {store}; "
-            "give a reduced formula or a structure id of candidates.csv"
-        )
-    values = fill_missing(
-        chosen,
-        gather_properties(
-            chosen,
-            labels=opened.read("labels").to_pandas(),
-            predictions=opened.read("predictions").to_pandas(),
-        ),
-        tuple(PRIORS),
-    )
-    console = terminal()
-    for row in chosen.to_dict("records"):
-        title = f"{row['formula']}  {row['structure_id']}  space group {row['spacegroup']}"
-        table = Table(title=title, caption=f"{row['source']}: {row['source_id']}")
-        for column in ("property", "value", "90 % interval", "unit", "evidence", "method"):
-            table.add_column(column)
-        mine = values[values["structure_id"] == row["structure_id"]]
-        for value in mine.itertuples():
-            table.add_row(
-                str(value.property),
-                f"{value.mean:.4g}",
-                f"{value.lower:.3g} to {value.upper:.3g}",
-                PROPERTIES[str(value.property)].unit,
-                str(value.evidence),
-                str(value.method),
-            )
-        console.print(table)
 
 
 @app.command()

@@ -64,6 +64,7 @@ class Screen(_Section):
         mechanisms: Switching mechanisms to consider.
         descriptor_set: Descriptors that the surrogates see.
         calculator: Calculator for new labels.
+        calibration: File written by `matscreen calibrate`; none by default.
         device: The device specification, nested; empty means the common specification.
         constraints: Gates beside those of the mechanisms.
         ranking: Monte-Carlo settings.
@@ -78,6 +79,7 @@ class Screen(_Section):
     mechanisms: tuple[str, ...] = Field(default=("ferroelectric", "valence_change"), min_length=1)
     descriptor_set: str = "standard"
     calculator: str = "7net-0"
+    calibration: str | None = None
     device: dict[str, Any] = Field(default_factory=dict)
     constraints: Constraints = Constraints()
     ranking: Ranking = Ranking()

@@ -18,7 +18,7 @@ TOP: Final = 10
 SPLITS: Final = ("stated", "independent", "shared")
 """Splits of the model error that are compared: as stated, all per material, all shared."""
 PILOT: Final = 200
-"""Draws for a material that fails a gate at its best values; all of them fail: no more are drawn."""
+"""Draws for a material that fails a gate at its best values; if all fail, no more are drawn."""
 _CHUNK: Final = 24
 """Materials at a time: their draws fit in the cache of a core."""
 

@@ -134,6 +134,26 @@ def rank(
     return result
 
 
+def mechanism_inputs(
+    candidates: pd.DataFrame, properties: pd.DataFrame, mechanism: Mechanism
+) -> tuple[dict[str, Inputs], pd.DataFrame]:
+    """Return what a mechanism is given for each candidate, in the order of the candidates.
+
+    Args:
+        candidates: As for `rank`, one row a material.
+        properties: As for `rank`.
+        mechanism: The mechanism.
+
+    Returns:
+        Inputs by name, and the tidy table of the values behind them with priors filled in.
+    """
+    known = best_evidence(properties[properties["structure_id"].isin(candidates["structure_id"])])
+    wanted = {*mechanism.requires, *mechanism.optional} - set(FACTS)
+    filled = fill_missing(candidates, known, tuple(sorted(wanted)))
+    inputs = _Columns(candidates, filled).inputs(mechanism)
+    return inputs, filled[filled["property"].isin(inputs)].reset_index(drop=True)
+
+
 def column_units(columns: Sequence[str]) -> dict[str, str]:
     """Return the units of the columns of a ranking that have one."""
     units = {}

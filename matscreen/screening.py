@@ -155,13 +155,12 @@ def check_names(screen: Screen) -> None:
         ConfigError: The device specification is wrong.
         InputError: A mechanism or descriptor set is unknown.
     """
+    from matscreen.calibration import calibrated_mechanisms
     from matscreen.descriptors import get_descriptor_set
-    from matscreen.mechanisms import get_mechanism
     from matscreen.mechanisms.device import Device
 
     get_descriptor_set(screen.descriptor_set)
-    for name in screen.mechanisms:
-        get_mechanism(name)
+    calibrated_mechanisms(screen.mechanisms, screen.calibration)
     Device.from_mapping(screen.device)
 
 
@@ -174,28 +173,11 @@ def rank(
         InputError: Nothing suitable was pulled.
     """
     from matscreen import ranking as monte_carlo
-    from matscreen.crystal_facts import phase_gaps
-    from matscreen.evidence import gather_properties
-    from matscreen.mechanisms import get_mechanism
+    from matscreen.calibration import calibrated_mechanisms
     from matscreen.mechanisms.device import Device
 
-    candidates = ranked_candidates(store, pulled)
-    if candidates.empty:
-        seen = sum(each.seen for each in pulled)
-        raise InputError(
-            f"none of the {seen} entries of {', '.join(each.spec for each in pulled)} can be "
-            "ranked: no ordered oxide among them; the table `failures` says why"
-        )
-    mechanisms = [get_mechanism(name) for name in screen.mechanisms]
-    labels = store.read("labels").to_pandas()
-    # Phases that are not ranked themselves still say whether an oxide takes a polar one.
-    gaps = phase_gaps(store.read("candidates").to_pandas(), labels)
-    candidates = candidates.merge(gaps, on="structure_id", how="left")
-    values = gather_properties(
-        candidates,
-        labels=labels,
-        predictions=store.read("predictions").to_pandas(),
-    )
+    candidates, values = candidates_and_values(store, pulled)
+    mechanisms = calibrated_mechanisms(screen.mechanisms, screen.calibration)
     progress("rank", 0, 1)
     table = monte_carlo.rank(
         candidates,
@@ -211,6 +193,32 @@ def rank(
     return table
 
 
+def candidates_and_values(
+    store: Store, pulled: Sequence[Pulled]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the pulled candidates, with the gaps to other phases, and their best property values.
+
+    Raises:
+        InputError: Nothing suitable was pulled.
+    """
+    from matscreen.crystal_facts import phase_gaps
+    from matscreen.evidence import gather_properties
+
+    candidates = ranked_candidates(store, pulled)
+    if candidates.empty:
+        seen = sum(each.seen for each in pulled)
+        raise InputError(
+            f"none of the {seen} entries of {', '.join(each.spec for each in pulled)} can be "
+            "ranked: no ordered oxide among them; the table `failures` says why"
+        )
+    labels = store.read("labels").to_pandas()
+    # Phases that are not ranked themselves still say whether an oxide takes a polar one.
+    gaps = phase_gaps(store.read("candidates").to_pandas(), labels)
+    candidates = candidates.merge(gaps, on="structure_id", how="left")
+    predictions = store.read("predictions").to_pandas()
+    return candidates, gather_properties(candidates, labels=labels, predictions=predictions)
+
+
 def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
     """Return the pulled candidates with what identifies them, sorted by structure id.
 
@@ -221,9 +229,13 @@ def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
 
     ids = {name for each in pulled for name in each.ids}
     table: pd.DataFrame = store.read("candidates").to_pandas()
-    table = table[table["structure_id"].isin(ids) & table["lattice"].notna()]
-    cells = np.array(table["lattice"].tolist(), dtype=float).reshape(-1, 3, 3)
-    table["volume_per_atom"] = np.abs(np.linalg.det(cells)) / table["nsites"].to_numpy()
+    table = table[table["structure_id"].isin(ids)].reset_index(drop=True)
+    known = table["lattice"].notna().to_numpy()
+    cells = np.array(table.loc[known, "lattice"].tolist(), dtype=float).reshape(-1, 3, 3)
+    table["volume_per_atom"] = np.nan  # composition alone: no cell
+    table.loc[known, "volume_per_atom"] = (
+        np.abs(np.linalg.det(cells)) / table.loc[known, "nsites"].to_numpy()
+    )
     table["material_id"] = table["material_id"].fillna(table["structure_id"])
     origin = store.read("provenance").to_pandas().sort_values(["source", "source_id"])
     origin = origin.merge(table[["structure_id", "material_id"]], on="structure_id")

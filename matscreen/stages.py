@@ -8,30 +8,23 @@ A bad item becomes a row of `failures`; a stage fails only above its failure bud
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
-from matscreen.data import data_path
 from matscreen.errors import (
-    InputError,
     MissingDependencyError,
     ModelError,
     StructureError,
     rejection,
 )
 from matscreen.identity import Registry
+from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet, unique_rows
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from matscreen.sources import Source
-
-Progress = Callable[[str, int, int | None], None]
-"""Called as `progress(stage, done, total)`; total is None while unknown."""
 
 TRAINED_PROPERTIES = (
     "spontaneous_polarization",
@@ -43,30 +36,22 @@ TRAINED_PROPERTIES = (
 )
 """Properties that get a surrogate when the store holds labels for them."""
 
+__all__ = [
+    "TRAINED_PROPERTIES",
+    "Progress",
+    "Pulled",
+    "describe",
+    "failure_id",
+    "load_bundle",
+    "load_known",
+    "predict",
+    "pull",
+    "quiet",
+    "select",
+    "simulate",
+    "train",
+]
 _DESCRIBE_CHUNK = 2000
-
-
-def quiet(_stage: str, _done: int, _total: int | None) -> None:
-    """Report no progress."""
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """What one pull brought.
-
-    Attributes:
-        spec: The source asked for.
-        ids: Structure ids of its suitable candidates, each once, in order of arrival.
-        seen: Entries that the source showed.
-        failed: Entries that became failures.
-        duplicates: Entries that are the same structure as an earlier entry of this pull.
-    """
-
-    spec: str
-    ids: tuple[str, ...]
-    seen: int
-    failed: int
-    duplicates: int
 
 
 def pull(
@@ -125,9 +110,9 @@ def pull(
             labels += _provider_labels(identity.structure_id, item.source, item.properties)
         store.upsert("candidates", tables.from_rows("candidates", candidates.values()))
         store.upsert(
-            "provenance", tables.from_rows("provenance", _unique("provenance", provenance))
+            "provenance", tables.from_rows("provenance", unique_rows("provenance", provenance))
         )
-        store.upsert("labels", tables.from_rows("labels", _unique("labels", labels)))
+        store.upsert("labels", tables.from_rows("labels", unique_rows("labels", labels)))
         store.upsert("failures", tables.from_rows("failures", failures.values()))
         seen += len(page.items) + len(page.failures)
         failed += len(failures)
@@ -140,65 +125,16 @@ def failure_id(source: str, source_id: str) -> str:
     return f"{source}:{source_id}"
 
 
-def load_bundle(store: Store, *, progress: Progress = quiet) -> Pulled:
-    """Bring the shipped candidates and simulated labels into the store, once a version.
-
-    Raises:
-        InputError: This installation ships no bundle.
-    """
-    parts = {
-        name: _bundle_part(name) for name in ("candidates", "provenance", "labels", "failures")
-    }
-    known = set(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
-    labelled = store.read("labels", ["structure_id"]).num_rows
-    everything = parts["candidates"]["structure_id"].to_pylist()
-    if not set(everything) <= known or labelled < parts["labels"].num_rows:
-        for done, (name, table) in enumerate(parts.items()):
-            progress("load bundle", done, len(parts))
-            store.upsert(name, table)
-    progress("load bundle", len(parts), len(parts))
-    ids = _relaxed_oxides(parts["candidates"], parts["labels"])
-    failed = parts["failures"].num_rows
-    return Pulled("bundle", ids, len(ids) + failed, failed, 0)
-
-
-def _relaxed_oxides(candidates: pa.Table, labels: pa.Table) -> tuple[str, ...]:
-    """Leave out the unrelaxed starting points and the elements that serve as references."""
-    import pyarrow.compute as pc
-
-    relaxed = labels.filter(pc.equal(labels["property"], "energy_per_atom"))["structure_id"]
-    mask = pc.is_in(candidates["structure_id"], value_set=pc.unique(relaxed))
-    systems = candidates["chemsys"].to_pylist()
-    ids = candidates["structure_id"].to_pylist()
-    return tuple(
-        name
-        for name, is_relaxed, system in zip(ids, mask.to_pylist(), systems, strict=True)
-        if is_relaxed and "O" in system.split("-") and system != "O"
-    )
-
-
-def _bundle_part(name: str) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    files = sorted(data_path("bundle").glob(f"{name}*.parquet"))
-    if not files and name == "candidates":
-        raise InputError("this installation ships no bundle of candidates; pull a source instead")
-    read = [tables.check(name, pq.read_table(file)) for file in files]
-    joined = pa.concat_tables(read or [tables.SCHEMAS[name].empty_table()])
-    # Later parts may repeat a key: the last one wins, as in an upsert.
-    rows = _unique(name, joined.to_pylist())
-    return tables.from_rows(name, rows) if len(rows) < joined.num_rows else joined
-
-
 def select(store: Store, spec: str, *, progress: Progress = quiet) -> Pulled:
     """Return the candidates a screen's source names, pulling them first where that is needed.
 
-    `store` takes every candidate that is there, `bundle` the shipped ones; anything else is
-    opened as a source and pulled.
+    `store` takes every candidate that is there, `bundle` the shipped ones, `known` the measured
+    compounds that no stored structure stands for; anything else is opened as a source and pulled.
     """
     if spec == "bundle":
         return load_bundle(store, progress=progress)
+    if spec == "known":
+        return load_known(store)
     if spec == "store":
         ids = tuple(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
         return Pulled("store", ids, len(ids), 0, 0)
@@ -391,8 +327,3 @@ def _provider_labels(structure_id: str, source: str, properties: Any) -> list[di
         for name, value in properties.items()
         if is_physical(name, float(value))
     ]
-
-
-def _unique(name: str, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    keys = tables.KEYS[name]
-    return list({tuple(row.get(key) for key in keys): row for row in rows}.values())

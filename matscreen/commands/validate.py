@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from matscreen.commands.validate_acquisition import acquisition
+from matscreen.commands.validate_mechanisms import mechanisms
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
 app = typer.Typer(
-    help="Check simulated labels and the choice of simulations against independent data.",
+    help="Check labels, choices and switching energies against independent data.",
     no_args_is_help=True,
 )
 app.command()(acquisition)
+app.command()(mechanisms)
 PARTS = ("vacancies", "wells", "lattice", "known")
 _SHALLOW = 30.0
 """Wells under this, meV per atom, get a panel of their own: a few deep ones stretch the scale."""
@@ -27,7 +29,7 @@ _SHALLOW = 30.0
 
 @app.callback()
 def main() -> None:
-    """Check simulated labels and the choice of simulations against independent data."""
+    """Check labels, choices and switching energies against independent data."""
 
 
 @app.command()

@@ -110,3 +110,72 @@ def replay_figure(table: pd.DataFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.write_html(path, include_plotlyjs=True, full_html=True)
     return path
+
+
+def device_figure(scored: pd.DataFrame, path: Path) -> Path:
+    """Draw measured against predicted energy of every scored device, with its 90 % interval.
+
+    Args:
+        scored: From `matscreen.validation.mechanisms.score_devices`.
+        path: HTML file to write.
+    """
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    rows = scored[scored["excluded"] == ""]
+    names = list(rows["mechanism"].unique())
+    figure = make_subplots(
+        cols=max(len(names), 1), subplot_titles=[name.replace("_", " ") for name in names]
+    )
+    for column, name in enumerate(names, start=1):
+        part = rows[rows["mechanism"] == name]
+        values = part[["energy_J", "predicted_J", "null_J"]].astype(float)
+        ends = [values.min().min() / 3, values.max().max() * 3]
+        line = {"color": INK, "width": 1}
+        figure.add_trace(
+            go.Scatter(x=ends, y=ends, mode="lines", line=line, showlegend=False),
+            row=1,
+            col=column,
+        )
+        for color, series, title in zip(
+            ACCENTS, ("null_J", "predicted_J"), ("no material", "with the material"), strict=True
+        ):
+            error = None
+            if series == "predicted_J":
+                error = {
+                    "type": "data",
+                    "array": part["upper_J"] - part[series],
+                    "arrayminus": part[series] - part["lower_J"],
+                    "thickness": 1,
+                    "width": 0,
+                }
+            figure.add_trace(
+                go.Scatter(
+                    x=part["energy_J"],
+                    y=part[series],
+                    error_y=error,
+                    text=part["formula"].astype(str) + ", " + part["source"].astype(str),
+                    mode="markers",
+                    marker={"color": color, "size": 8, "opacity": 0.8},
+                    name=title,
+                    showlegend=column == 1,
+                    hovertemplate="%{text}<br>measured %{x:.2e} J<br>predicted %{y:.2e} J",
+                ),
+                row=1,
+                col=column,
+            )
+        ticks = {"type": "log", "exponentformat": "power", "dtick": 1}
+        figure.update_xaxes(title_text="measured (J)", **ticks, row=1, col=column)
+        figure.update_yaxes(
+            title_text="predicted (J)" if column == 1 else "", **ticks, row=1, col=column
+        )
+    figure.update_layout(
+        template="plotly_white",
+        width=max(440 * len(names), 600),
+        height=560,
+        font={"family": "system-ui, sans-serif", "color": INK},
+        legend={"orientation": "h", "y": -0.2},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_html(path, include_plotlyjs=True, full_html=True)
+    return path

@@ -1,0 +1,152 @@
+"""`matscreen explain`: the whole chain from a candidate's properties to its joules."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from matscreen.config import Screen
+    from matscreen.explain import Explanation
+    from matscreen.store import Store
+
+
+def explain(
+    candidate: Annotated[
+        str,
+        typer.Argument(help="A formula, a structure id, or a structure file (CIF, POSCAR...)."),
+    ],
+    screen: Annotated[
+        str, typer.Option(help="Screen whose device and mechanisms count.")
+    ] = "synapse",
+    mechanism: Annotated[
+        list[str] | None, typer.Option(help="Mechanisms instead of the screen's own.")
+    ] = None,
+    store: Annotated[
+        Path, typer.Option(envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR")
+    ] = Path(".matscreen/store"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Show what a candidate's energy is made of, what is uncertain in it, and what to do next.
+
+    Of several phases of a formula, each mechanism shows the one that it ranks best. The first call
+    on a new store trains the surrogates, which takes a minute or two.
+
+    Examples:
+      matscreen explain KNbO3
+      matscreen explain my_oxide.cif --screen logic --mechanism ferroelectric
+    """
+    from matscreen.commands.progress import stages_bars
+    from matscreen.config import load_screen
+    from matscreen.console import terminal
+    from matscreen.explanation import explain_candidate
+    from matscreen.store import Store as Tables
+
+    asked = load_screen(screen)
+    if mechanism:
+        asked = asked.model_copy(update={"mechanisms": tuple(mechanism)})
+    opened: Store = Tables(str(store) if "://" in str(store) else store)
+    with stages_bars(quiet=quiet) as progress:
+        found = explain_candidate(opened, asked, candidate, progress=progress)
+    console = terminal()
+    for explanation in found:
+        _print(console, explanation, asked)
+
+
+def _print(console: Console, found: Explanation, screen: Screen) -> None:
+    from matscreen.report.formatting import formula_text
+
+    row = found.ranking
+    group = "" if _missing(row["spacegroup"]) else f", space group {int(row['spacegroup'])}"
+    console.rule(
+        f"[bold]{formula_text(found.formula)}[/] {found.mechanism.replace('_', ' ')}, "
+        f"{screen.name}",
+        align="left",
+    )
+    console.print(f"structure {found.structure_id}{group}", style="dim")
+    state = "[green]feasible[/]" if row["feasible"] else "[red]not feasible[/]"
+    console.print(
+        f"{state}, chance {100 * row['p_feasible']:.0f} %. "
+        f"[bold]{row['energy_nominal_J']:.2e} J[/] an event, 90 % "
+        f"{row['energy_lower_J']:.1e} to {row['energy_upper_J']:.1e} J; floor "
+        f"{row['energy_floor_J']:.1e} J, ceiling {row['energy_ceiling_J']:.1e} J"
+    )
+    for text in (*str(row["reasons"]).split("; "), *str(row["flags"]).split("; ")):
+        if text:
+            console.print(f"  {text}")
+    console.print(_properties(found.properties))
+    console.print(_physics(found))
+    console.print(_uncertainty(found))
+    doubtful = found.gates[found.gates["chance"] < 0.995]
+    if len(doubtful):
+        console.print(
+            "gates: "
+            + ", ".join(
+                f"{gate.gate.replace('_', ' ')} {100 * gate.chance:.0f} %"
+                for gate in doubtful.itertuples()
+            )
+            + "; all others pass"
+        )
+    console.print("[bold]next[/]")
+    for number, text in enumerate(found.advice, start=1):
+        console.print(f"  {number}. {text}")
+
+
+def _properties(frame: pd.DataFrame) -> object:
+    table = _table("properties used", "property", "value", "90 % interval", "unit", "evidence")
+    table.add_column("from", style="dim", overflow="fold")
+    for row in frame.itertuples():
+        exact = row.lower == row.upper
+        table.add_row(
+            str(row.property).replace("_", " "),
+            f"{row.value:.4g}",
+            "" if exact else f"{row.lower:.3g} to {row.upper:.3g}",
+            "" if row.unit == "1" else str(row.unit),
+            str(row.evidence),
+            str(row.method),
+        )
+    return table
+
+
+def _physics(found: Explanation) -> object:
+    from matscreen.ranking import column_units
+
+    units = column_units(list(found.physics))
+    table = _table("physics at the best values", "quantity", "value", "unit")
+    for name, value in found.physics.items():
+        unit = units.get(name, "")
+        ending = "_" + unit.replace("/", "_per_")
+        words = name.removesuffix(ending).replace("_", " ")
+        table.add_row(words, f"{value:.3g}", unit)
+    return table
+
+
+def _uncertainty(found: Explanation) -> object:
+    table = _table("where the uncertainty comes from", "source", "energy at the ends (J)", "share")
+    for row in found.uncertainty.itertuples():
+        bar = "█" * round(20 * row.share)
+        table.add_row(
+            str(row.source).replace("_", " "),
+            f"{row.low_J:.1e} to {row.high_J:.1e}",
+            f"{100 * row.share:3.0f} % {bar}",
+        )
+    return table
+
+
+def _table(title: str, *columns: str):  # noqa: ANN202 - rich is imported late
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name == "value" else "left")
+    return table
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or str(value) == "<NA>"

@@ -1,0 +1,118 @@
+"""`matscreen validate mechanisms`: predicted switching energies beside measured devices."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def mechanisms(
+    devices: Annotated[
+        Path | None,
+        typer.Argument(help="CSV of measured devices instead of the shipped ones.", metavar="FILE"),
+    ] = None,
+    recalled: Annotated[
+        bool, typer.Option("--recalled", help="Score rows of low confidence too.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder of table and figure.")] = Path(
+        ".matscreen/validation"
+    ),
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here as well.")
+    ] = None,
+) -> None:
+    """Compare predicted switching energies with measured single devices.
+
+    Projections, circuits, circular figures, bounds and rows of low confidence are left out, and
+    counted. No constant is fitted on the rows it is scored on: the error after leaving the
+    material out is given beside the error as shipped.
+    """
+    from rich.table import Table
+
+    from matscreen.console import terminal
+    from matscreen.validation.figures import device_figure
+    from matscreen.validation.mechanisms import score_devices, summarize
+
+    scored = score_devices(devices, recalled=recalled)
+    result = summarize(scored)
+    out.mkdir(parents=True, exist_ok=True)
+    scored.to_csv(out / "mechanisms.csv", index=False)
+    console = terminal()
+    shown = Table(
+        title="Measured single devices against prediction; decades of energy",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        caption="null: the same formula, the same device, no material. left out: after the mean of "
+        "the other materials. stated: the error that intervals are made of.",
+        caption_justify="left",
+    )
+    for name in (
+        "mechanism",
+        "devices\n(oxides)",
+        "median\nfactor",
+        "\nbias",
+        "\nrmse",
+        "left\nout",
+        "null,\nleft out",
+        "Spearman\n(90 %)",
+        "\nnull",
+        "in 90 % interval\n(95 % exact)",
+        "\np",
+        "\nstated",
+    ):
+        shown.add_column(name, justify="left" if name == "mechanism" else "right", no_wrap=True)
+    for row in result.to_dict("records"):
+        shown.add_row(*_cells(row))
+    console.print(shown)
+    left = scored.loc[scored["excluded"] != "", "excluded"].value_counts()
+    console.print(
+        "not scored: " + ("; ".join(f"{n} {reason}" for reason, n in left.items()) or "none")
+    )
+    console.print(f"figure: {device_figure(scored, out / 'mechanisms.html')}")
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "mechanisms": [_plain(row) for row in result.to_dict("records")],
+            "not_scored": {str(reason): int(n) for reason, n in left.items()},
+        }
+        json_file.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def number(name: str, digits: int = 2) -> str:
+        value = row.get(name, math.nan)
+        return "" if not math.isfinite(value) else f"{value:.{digits}f}"
+
+    name = str(row["mechanism"]).replace("_", " ")
+    if row["n"] == 0:
+        return [name, "0", *[""] * 9, number("stated_decades")]
+    low, high = number("spearman_low"), number("spearman_high")
+    interval = f" ({low} to {high})" if low else ""
+    covered = int(row["covered"])
+    return [
+        name,
+        f"{row['n']} ({row['materials']})",
+        number("median_factor", 1),
+        number("bias_decades"),
+        number("rmse_decades"),
+        number("loo_decades"),
+        number("loo_null"),
+        number("spearman") + interval,
+        number("spearman_null"),
+        f"{covered} of {row['n']} ({100 * row['coverage_low']:.0f}-"
+        f"{100 * row['coverage_high']:.0f} %)",
+        number("coverage_p"),
+        number("stated_decades"),
+    ]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
