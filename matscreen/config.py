@@ -22,9 +22,27 @@ class Constraints(_Section):
 
     Attributes:
         max_energy_above_hull: Largest energy above the hull, eV/atom; unknown values pass.
+        allow_hazardous: Keep toxic (As, Be, Cd, Hg, Tl) and radioactive compounds.
+        exclude_elements: Elements that no candidate may hold.
+        max_hhi: Largest Herfindahl-Hirschman index of reserves, 0 to 10,000.
+        require_made: Keep only compounds known to have been made.
+        max_process_temperature: Largest estimated crystallisation temperature, K.
+        max_mismatch: Largest in-plane strain on the best substrate, per cent.
+        substrates: Substrates to match; all known ones by default.
+        min_endurance_margin: Smallest ratio of the stress that damages to that of one event.
+        min_on_off_decades: Smallest decades between the states that a reader sees.
     """
 
     max_energy_above_hull: float = Field(default=0.1, ge=0.0)
+    allow_hazardous: bool = False
+    exclude_elements: tuple[str, ...] = ()
+    max_hhi: float | None = Field(default=None, gt=0.0)
+    require_made: bool = False
+    max_process_temperature: float | None = Field(default=None, gt=0.0)
+    max_mismatch: float | None = Field(default=None, gt=0.0)
+    substrates: tuple[str, ...] | None = None
+    min_endurance_margin: float | None = Field(default=None, gt=0.0)
+    min_on_off_decades: float | None = Field(default=None, gt=0.0)
 
 
 class Ranking(_Section):

@@ -240,12 +240,11 @@ def _advice(
     uncertainty: pd.DataFrame, gates: pd.DataFrame, values: pd.DataFrame
 ) -> tuple[str, ...]:
     evidence = values.drop_duplicates("property").set_index("property")["evidence"]
-    found = []
     doubtful = gates[(gates["chance"] > 0.02) & (gates["chance"] < 0.98)]
-    for gate in doubtful.sort_values("chance", kind="stable").itertuples():
-        found.append(
-            f"settle the gate {gate.gate}: passed in {100 * gate.chance:.0f} % of the draws"
-        )
+    found = [
+        f"settle the gate {gate.gate}: passed in {100 * gate.chance:.0f} % of the draws"
+        for gate in doubtful.sort_values("chance", kind="stable").itertuples()
+    ]
     for row in uncertainty.itertuples():
         if row.share < 0.02:
             continue

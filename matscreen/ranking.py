@@ -6,7 +6,7 @@ a draw in which a gate fails has rank infinity.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from matscreen.errors import InputError
 from matscreen.evidence import best_evidence
 from matscreen.mechanisms import Device, Mechanism, SwitchingEnergy, get_mechanism
 from matscreen.mechanisms.base import FACTS, PARAMETERS, FloatArray, get_entry
+from matscreen.mechanisms.bounded import Bounded
 from matscreen.monte_carlo import SPLITS, Draws, Inputs, simulate
 from matscreen.priors import fill_missing
 from matscreen.properties import EVIDENCE, PROPERTIES
@@ -63,6 +64,8 @@ def rank(
     samples: int = 2000,
     seed: int = 0,
     max_energy_above_hull: float | None = None,
+    barred: Mapping[str, Sequence[str]] | None = None,
+    least: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Rank materials by the energy of one event, one row a material and mechanism.
 
@@ -94,6 +97,9 @@ def rank(
         samples: Number of draws.
         seed: Seed of the draws.
         max_energy_above_hull: Largest energy above hull, eV/atom; unknown values pass.
+        barred: Structures that may not be chosen, with the reasons.
+        least: Smallest value of a diagnostic of the mechanisms, such as `endurance_margin`; a
+            mechanism without it passes.
 
     Returns:
         Rows by rank; columns begin with `LEADING_COLUMNS`. `attrs["units"]` maps columns to units,
@@ -116,8 +122,9 @@ def rank(
     columns = _Columns(materials, filled)
     blocks, sensitivity = [], []
     for mechanism in chosen:
+        bound = mechanism if not least else Bounded(mechanism, least)
         block, note = _rank_one(
-            mechanism, columns, spec, application, samples, seed, max_energy_above_hull
+            bound, columns, spec, application, samples, seed, max_energy_above_hull, barred or {}
         )
         blocks.append(block)
         sensitivity.append(note)
@@ -230,6 +237,7 @@ def _rank_one(
     samples: int,
     seed: int,
     max_hull: float | None,
+    barred: Mapping[str, Sequence[str]],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     import pandas as pd
 
@@ -239,8 +247,9 @@ def _rank_one(
     energy = mechanism.energies(center, device, application)
     stable = ~(columns.hull > (np.inf if max_hull is None else max_hull))
     ids = materials["structure_id"].astype(str).to_numpy()
-    feasible = np.broadcast_to(energy.feasible, stable.shape) & stable
-    drawn = simulate(mechanism, inputs, stable, feasible, ids, device, application, samples, seed)
+    allowed = stable & ~np.isin(ids, list(barred))
+    feasible = np.broadcast_to(energy.feasible, stable.shape) & allowed
+    drawn = simulate(mechanism, inputs, allowed, feasible, ids, device, application, samples, seed)
     reasons = [list(found) for found in energy.reasons]
     for index in np.flatnonzero(~stable):
         reasons[index].insert(
@@ -248,6 +257,8 @@ def _rank_one(
             f"above_hull: {columns.hull[index]:.3f} eV/atom above the hull, "
             f"{max_hull:.3f} are allowed",
         )
+    for index in np.flatnonzero(np.isin(ids, list(barred))):
+        reasons[index] = [*barred[ids[index]], *reasons[index]]
     used = [name for name, item in inputs.items() if item.sigma is not None]
     flags = [list(found) for found in energy.warnings]
     for name in mechanism.requires:

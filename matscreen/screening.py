@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matscreen.config import Screen
     from matscreen.report.result import ScreenResult
     from matscreen.store import Store
+    from matscreen.structures import Crystal
 
 _LIBRARIES = (
     "matscreen",
@@ -178,6 +179,8 @@ def rank(
 
     candidates, values = candidates_and_values(store, pulled)
     mechanisms = calibrated_mechanisms(screen.mechanisms, screen.calibration)
+    assessed, excluded = fabrication_limits(screen, store, candidates, values, progress=progress)
+    asked = screen.constraints
     progress("rank", 0, 1)
     table = monte_carlo.rank(
         candidates,
@@ -188,9 +191,111 @@ def rank(
         max_energy_above_hull=screen.constraints.max_energy_above_hull,
         samples=screen.ranking.samples,
         seed=screen.ranking.seed,
+        barred=excluded,
+        least={
+            name: value
+            for name, value in (
+                ("endurance_margin", asked.min_endurance_margin),
+                ("on_off_decades", asked.min_on_off_decades),
+            )
+            if value is not None
+        },
     )
     progress("rank", 1, 1)
+    return with_fabrication(screen, store, table, assessed)
+
+
+def fabrication_limits(
+    screen: Screen,
+    store: Store,
+    candidates: pd.DataFrame,
+    values: pd.DataFrame,
+    *,
+    progress: Progress = quiet,
+) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """Say what stands in the way of making each candidate, and which ones a screen rules out."""
+    from matscreen.fabrication import assess, barred
+    from matscreen.priors import fill_missing
+
+    asked = screen.constraints
+    known = values[values["property"] == "melting_temperature"]
+    melting = fill_missing(candidates, known, ("melting_temperature",))
+    assessed = assess(candidates, melting.set_index("structure_id")["mean"])
+    excluded = barred(
+        assessed,
+        formulas=candidates["formula"],
+        allow_hazardous=asked.allow_hazardous,
+        exclude_elements=asked.exclude_elements,
+        max_hhi=asked.max_hhi,
+        require_made=asked.require_made,
+        max_process_temperature=asked.max_process_temperature,
+    )
+    if asked.max_mismatch is not None:
+        left = [name for name in candidates["structure_id"] if name not in excluded]
+        matched = _substrates(screen, store, left, progress=progress)
+        fits = matched["mismatch"] <= asked.max_mismatch
+        for row in matched[~fits].itertuples():
+            found = f"{row.mismatch:.1f} %" if row.mismatch == row.mismatch else "none within 6 %"
+            excluded[str(row.structure_id)] = (
+                f"no_substrate: best match {found}, {asked.max_mismatch:g} % allowed",
+            )
+    return assessed, excluded
+
+
+def with_fabrication(
+    screen: Screen, store: Store, ranking: pd.DataFrame, assessed: pd.DataFrame
+) -> pd.DataFrame:
+    """Add what `assess` says, and the substrates of the best candidates, to a ranking."""
+    import numpy as np
+
+    leading = ranking.groupby("mechanism", sort=False).head(screen.ranking.top_k)
+    best = leading.loc[leading["feasible"], "structure_id"].drop_duplicates()
+    matched = _substrates(screen, store, list(best))
+    columns = [name for name in assessed if name != "restricted"]
+    table = ranking.merge(assessed[columns], on="structure_id", how="left")
+    table = table.merge(matched, on="structure_id", how="left")
+    notes = ranking["structure_id"].map(assessed.set_index("structure_id")["restricted"])
+    joined = [
+        "; ".join(text for text in pair if text)
+        for pair in zip(ranking["flags"], notes.fillna(""), strict=True)
+    ]
+    table["flags"] = np.array(joined, dtype=object)
+    table.attrs.update(ranking.attrs)
+    table.attrs["units"] = {
+        **ranking.attrs["units"],
+        "crystallisation_temperature": "K",
+        "mismatch": "%",
+        "match_area": "Å²",
+    }
     return table
+
+
+def _substrates(
+    screen: Screen, store: Store, ids: Sequence[str], *, progress: Progress = quiet
+) -> pd.DataFrame:
+    import pandas as pd
+
+    from matscreen.fabrication import match_substrates
+
+    crystals = stored_crystals(store, ids)
+    parts = []
+    for done, (name, crystal) in enumerate(crystals.items(), start=1):
+        parts.append(match_substrates({name: crystal}, substrates=screen.constraints.substrates))
+        progress("match substrates", done, len(crystals))
+    return pd.concat(parts, ignore_index=True) if parts else match_substrates({})
+
+
+def stored_crystals(store: Store, ids: Sequence[str]) -> dict[str, Crystal]:
+    """Return the crystals of some candidates; those known by composition alone are absent."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.structures import CrystalBatch
+
+    table = store.read("candidates")
+    wanted = pc.is_in(table["structure_id"], value_set=pa.array(list(ids), pa.string()))
+    batch = CrystalBatch.from_arrow(table.filter(pc.and_(wanted, pc.is_valid(table["lattice"]))))
+    return dict(zip(batch.ids, batch, strict=True))
 
 
 def candidates_and_values(
@@ -271,7 +376,6 @@ def export(
     """Write candidates.csv and .parquet, structures/, failures.csv, report.html, screen.json."""
     from matscreen.exports import write_cifs, write_csv, write_parquet
     from matscreen.report import write_report
-    from matscreen.structures import CrystalBatch
 
     folder.mkdir(parents=True, exist_ok=True)
     table = result.ranking
@@ -279,10 +383,7 @@ def export(
     write_parquet(table, folder / "candidates.parquet")
     write_csv(result.failures, folder / "failures.csv")
     best = table.drop_duplicates("structure_id").head(screen.ranking.top_k)
-    candidates = store.read("candidates")
-    batch = CrystalBatch.from_arrow(candidates)
-    wanted = set(best["structure_id"])
-    crystals = {name: batch[i] for i, name in enumerate(batch.ids) if name in wanted}
+    crystals = stored_crystals(store, list(best["structure_id"]))
     write_cifs(table, crystals, folder / "structures", top_k=screen.ranking.top_k)
     progress("export", 1, 2)
     write_report(folder / "report.html", result)

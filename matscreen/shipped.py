@@ -11,7 +11,6 @@ from matscreen import tables
 from matscreen.data import data_path
 from matscreen.errors import InputError
 
-
 if TYPE_CHECKING:
     import pyarrow as pa
 

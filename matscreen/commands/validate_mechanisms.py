@@ -94,6 +94,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     low, high = number("spearman_low"), number("spearman_high")
     interval = f" ({low} to {high})" if low else ""
     covered = int(row["covered"])
+    exact = f"{100 * row['coverage_low']:.0f}-{100 * row['coverage_high']:.0f}"
     return [
         name,
         f"{row['n']} ({row['materials']})",
@@ -104,8 +105,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         number("loo_null"),
         number("spearman") + interval,
         number("spearman_null"),
-        f"{covered} of {row['n']} ({100 * row['coverage_low']:.0f}-"
-        f"{100 * row['coverage_high']:.0f} %)",
+        f"{covered} of {row['n']} ({exact} %)",
         number("coverage_p"),
         number("stated_decades"),
     ]

@@ -273,6 +273,16 @@ def floor_energy(device: Device) -> float:
     return max(hold, device.read_electrons * BOLTZMANN * device.temperature)
 
 
+def thermal_decades(activation: npt.ArrayLike, temperature: float) -> FloatArray:
+    """Decades of current that an activation energy in eV holds back, E q / (k T ln 10).
+
+    What is left when the activation is gone is the best on/off ratio that a material allows; at
+    most eight decades are counted, contacts and readers see no more.
+    """
+    decades = np.asarray(activation, float) * ELEMENTARY_CHARGE / (BOLTZMANN * temperature * _LN10)
+    return np.asarray(np.minimum(decades, 8.0))
+
+
 def check_application(application: str) -> None:
     """Raise unless the application is one of `APPLICATIONS`.
 

@@ -247,6 +247,7 @@ class Electrochemical:
             ),
             diagnostics={
                 "cell_voltage_V": np.broadcast_to(pulse.voltage, shape),
+                "endurance_margin": np.broadcast_to(part.window / pulse.voltage, shape),
                 "moved_charge_C": np.broadcast_to(charge, shape),
                 "diffusion_time_s": np.broadcast_to(spreads, shape),
             },

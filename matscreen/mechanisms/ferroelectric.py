@@ -320,6 +320,14 @@ class Ferroelectric:
             diagnostics={
                 "write_voltage_V": np.broadcast_to(nominal.voltage, shape),
                 "write_field_V_per_m": np.broadcast_to(nominal_field, shape),
+                "endurance_margin": np.broadcast_to(
+                    value_or(properties, "breakdown_field", np.nan)
+                    / np.maximum(nominal_field, 1.0),
+                    shape,
+                ),
+                "on_off_decades": np.broadcast_to(
+                    np.log10(2.0 * moment * device.area / Q / device.read_electrons), shape
+                ),
             },
             model_error=self.model_error,
         )

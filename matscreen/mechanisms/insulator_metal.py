@@ -22,6 +22,7 @@ from matscreen.mechanisms.base import (
     floor_energy,
     gate_at_least,
     gate_at_most,
+    thermal_decades,
     value_or,
 )
 from matscreen.mechanisms.device import Device
@@ -287,6 +288,16 @@ class InsulatorMetal:
             diagnostics={
                 "trip_temperature_K": np.broadcast_to(trip, shape),
                 "adiabatic_energy_J": np.broadcast_to(heat.adiabatic + once, shape),
+                "endurance_margin": np.broadcast_to(
+                    value_or(properties, "melting_temperature", np.nan) / trip, shape
+                ),
+                "on_off_decades": np.broadcast_to(
+                    thermal_decades(
+                        value_or(properties, "conduction_activation_energy", DEFAULT_ACTIVATION),
+                        ambient,
+                    ),
+                    shape,
+                ),
                 "thermal_time_s": np.broadcast_to(heat.time_constant, shape),
                 "switching_current_A": np.broadcast_to(
                     heat.total / device.switching_time / part.threshold_voltage, shape

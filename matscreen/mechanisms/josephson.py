@@ -107,7 +107,7 @@ class Josephson:
     name = "josephson"
     title = "Josephson junction"
     requires: tuple[str, ...] = ("critical_temperature",)
-    optional: tuple[str, ...] = ("superconductivity_score", "band_gap")
+    optional: tuple[str, ...] = ("superconductivity_score",)
     # Published junction energies are Ic Φ0 by definition, those of adiabatic gates scatter by up
     # to a decade: a stated prior. The current that a circuit needs is common to all materials.
     model_error = ModelError(shared=0.95, material=0.31)
@@ -179,12 +179,6 @@ class Josephson:
                 ),
             ),
             flags=(
-                gate_at_most(
-                    "insulating_parent",
-                    value_or(properties, "band_gap", np.nan),
-                    device.minimum_band_gap,
-                    "a gap of {value:.2f} eV: this crystal superconducts only when doped",
-                ),
                 gate_at_least(
                     "kept_only_cold",
                     0.0 if application == "logic" else 1.0,

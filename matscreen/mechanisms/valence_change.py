@@ -24,6 +24,7 @@ from matscreen.mechanisms.base import (
     floor_energy,
     gate_at_least,
     gate_at_most,
+    thermal_decades,
     value_or,
     volatile_gate,
 )
@@ -357,6 +358,12 @@ class ValenceChange:
                 "switching_temperature_K": np.broadcast_to(temperature, shape),
                 "switching_current_A": np.broadcast_to(power / part.voltage, shape),
                 "retention_time_s": np.broadcast_to(lasts, shape),
+                "endurance_margin": np.broadcast_to(
+                    value_or(properties, "melting_temperature", np.nan) / temperature, shape
+                ),
+                "on_off_decades": np.broadcast_to(
+                    thermal_decades(value_or(properties, "band_gap", np.nan) / 2.0, ambient), shape
+                ),
                 "voltage_time_decades": np.broadcast_to(
                     dilemma_decades(
                         held * Q, write_temperature=temperature, ambient=ambient, geometry=part
