@@ -242,31 +242,32 @@ def _advice(
     evidence = values.drop_duplicates("property").set_index("property")["evidence"]
     doubtful = gates[(gates["chance"] > 0.02) & (gates["chance"] < 0.98)]
     found = [
-        f"settle the gate {gate.gate}: passed in {100 * gate.chance:.0f} % of the draws"
-        for gate in doubtful.sort_values("chance", kind="stable").itertuples()
+        f"settle the gate {gate['gate']}: passed in {100 * gate['chance']:.0f} % of the draws"
+        for gate in doubtful.sort_values("chance", kind="stable").to_dict("records")
     ]
-    for row in uncertainty.itertuples():
-        if row.share < 0.02:
+    for row in uncertainty.to_dict("records"):
+        source = str(row["source"])
+        if row["share"] < 0.02:
             continue
-        decades = math.log10(row.high_J / row.low_J)
-        if row.source.startswith("model error"):
+        decades = math.log10(row["high_J"] / row["low_J"])
+        if source.startswith("model error"):
             what = (
                 "measure one device of this mechanism at this specification and calibrate"
-                if row.source.endswith("shared")
+                if source.endswith("shared")
                 else "make it: what the formula misses of this material only a device shows"
             )
-        elif row.source in PARAMETERS or row.source not in SIMULATIONS:
-            what = f"measure its {row.source.replace('_', ' ')}"
-        elif evidence.get(row.source) in _SOLID:
-            what = f"measure its {row.source.replace('_', ' ')} again on a film"
-        elif evidence.get(row.source) == "mlip":
-            what = f"check its {row.source.replace('_', ' ')} by DFT (matscreen export dft)"
+        elif source in PARAMETERS or source not in SIMULATIONS:
+            what = f"measure its {source.replace('_', ' ')}"
+        elif evidence.get(source) in _SOLID:
+            what = f"measure its {source.replace('_', ' ')} again on a film"
+        elif evidence.get(source) == "mlip":
+            what = f"check its {source.replace('_', ' ')} by DFT (matscreen export dft)"
         else:
             what = (
-                f"simulate {SIMULATIONS[row.source]} for its {row.source.replace('_', ' ')} "
+                f"simulate {SIMULATIONS[source]} for its {source.replace('_', ' ')} "
                 "(matscreen simulate)"
             )
         found.append(
-            f"{what}: {100 * row.share:.0f} % of the variance, {decades:.1f} decades of energy"
+            f"{what}: {100 * row['share']:.0f} % of the variance, {decades:.1f} decades of energy"
         )
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -234,9 +235,10 @@ def fabrication_limits(
         left = [name for name in candidates["structure_id"] if name not in excluded]
         matched = _substrates(screen, store, left, progress=progress)
         fits = matched["mismatch"] <= asked.max_mismatch
-        for row in matched[~fits].itertuples():
-            found = f"{row.mismatch:.1f} %" if row.mismatch == row.mismatch else "none within 6 %"
-            excluded[str(row.structure_id)] = (
+        for row in matched[~fits].to_dict("records"):
+            strain = float(row["mismatch"])
+            found = "none within 6 %" if math.isnan(strain) else f"{strain:.1f} %"
+            excluded[str(row["structure_id"])] = (
                 f"no_substrate: best match {found}, {asked.max_mismatch:g} % allowed",
             )
     return assessed, excluded
@@ -248,9 +250,8 @@ def with_fabrication(
     """Add what `assess` says, and the substrates of the best candidates, to a ranking."""
     import numpy as np
 
-    leading = ranking.groupby("mechanism", sort=False).head(screen.ranking.top_k)
-    best = leading.loc[leading["feasible"], "structure_id"].drop_duplicates()
-    matched = _substrates(screen, store, list(best))
+    best = ranking.loc[ranking["feasible"], "structure_id"].drop_duplicates()
+    matched = _substrates(screen, store, list(best.head(screen.ranking.top_k)))
     columns = [name for name in assessed if name != "restricted"]
     table = ranking.merge(assessed[columns], on="structure_id", how="left")
     table = table.merge(matched, on="structure_id", how="left")

@@ -125,7 +125,8 @@ def load_known(store: Store) -> Pulled:
     joined = facts_for(stored)
     joined = joined[joined["property"].isin(KNOWN_BY)]
     covered = set(stored.set_index("structure_id").loc[joined["structure_id"].unique(), "formula"])
-    rows, origin = [], []
+    rows: list[dict[str, str | int]] = []
+    origin = []
     for formula, pretty in names.items():
         symbols = _symbols(formula)
         if pretty in covered or "O" not in symbols:
@@ -144,7 +145,7 @@ def load_known(store: Store) -> Pulled:
         origin.append({"structure_id": name, "source": "known", "source_id": formula})
     store.upsert("candidates", tables.from_rows("candidates", unique_rows("candidates", rows)))
     store.upsert("provenance", tables.from_rows("provenance", unique_rows("provenance", origin)))
-    ids = tuple(dict.fromkeys(row["structure_id"] for row in rows))
+    ids = tuple(dict.fromkeys(str(row["structure_id"]) for row in rows))
     return Pulled("known", ids, len(names), 0, len(names) - len(ids))
 
 

@@ -135,7 +135,12 @@ def test_another_store_gives_the_same_ranking(finished, tmp_path):
     ).read_bytes()
 
 
-def test_neuron_says_that_nothing_is_feasible_and_why(shared_store, tmp_path):
-    neuron = run_screen(load_screen("neuron"), shared_store, tmp_path)
-    if not neuron.ranking["feasible"].any():
-        assert (neuron.ranking["reasons"].str.len() > 0).all()
+def test_a_neuron_is_made_of_what_was_seen_to_switch(shared_store, tmp_path):
+    neuron = run_screen(load_screen("neuron"), shared_store, tmp_path).ranking
+    best = neuron[neuron["feasible"]]
+    assert set(best["mechanism"]) == {"insulator_metal", "josephson"}
+    assert set(best["evidence"]) == {"measured"}
+    spots = best[best["mechanism"] == "insulator_metal"]
+    assert "VO2" in set(spots["formula"])
+    unseen = neuron[~neuron["feasible"] & (neuron["mechanism"] == "josephson")]
+    assert unseen["reasons"].str.contains("no_known_superconductor").any()

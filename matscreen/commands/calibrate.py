@@ -44,12 +44,13 @@ def calibrate(
     for name in ("mechanism", "devices (materials)", "factor", "shared error", "before"):
         shown.add_column(name, justify="left" if name == "mechanism" else "right")
     shifts = {}
-    for name, rows in used.groupby("mechanism"):
-        error = get_mechanism(str(name)).model_error
+    for group, rows in used.groupby("mechanism"):
+        name = str(group)
+        error = get_mechanism(name).model_error
         shift = weigh(error, {str(f): part["decades"] for f, part in rows.groupby("formula")})
-        shifts[str(name)] = shift
+        shifts[name] = shift
         shown.add_row(
-            str(name).replace("_", " "),
+            name.replace("_", " "),
             f"{shift.n_devices} ({shift.n_materials})",
             f"{10**shift.decades:.2g}",
             f"{shift.shared:.2f} decades",

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
     from matscreen.config import Screen
     from matscreen.explain import Explanation
@@ -88,8 +89,8 @@ def _print(console: Console, found: Explanation, screen: Screen) -> None:
         console.print(
             "gates: "
             + ", ".join(
-                f"{gate.gate.replace('_', ' ')} {100 * gate.chance:.0f} %"
-                for gate in doubtful.itertuples()
+                f"{gate['gate'].replace('_', ' ')} {100 * gate['chance']:.0f} %"
+                for gate in doubtful.to_dict("records")
             )
             + "; all others pass"
         )
@@ -98,23 +99,23 @@ def _print(console: Console, found: Explanation, screen: Screen) -> None:
         console.print(f"  {number}. {text}")
 
 
-def _properties(frame: pd.DataFrame) -> object:
+def _properties(frame: pd.DataFrame) -> Table:
     table = _table("properties used", "property", "value", "90 % interval", "unit", "evidence")
     table.add_column("from", style="dim", overflow="fold")
-    for row in frame.itertuples():
-        exact = row.lower == row.upper
+    for row in frame.to_dict("records"):
+        exact = row["lower"] == row["upper"]
         table.add_row(
-            str(row.property).replace("_", " "),
-            f"{row.value:.4g}",
-            "" if exact else f"{row.lower:.3g} to {row.upper:.3g}",
-            "" if row.unit == "1" else str(row.unit),
-            str(row.evidence),
-            str(row.method),
+            str(row["property"]).replace("_", " "),
+            f"{row['value']:.4g}",
+            "" if exact else f"{row['lower']:.3g} to {row['upper']:.3g}",
+            "" if row["unit"] == "1" else str(row["unit"]),
+            str(row["evidence"]),
+            str(row["method"]),
         )
     return table
 
 
-def _physics(found: Explanation) -> object:
+def _physics(found: Explanation) -> Table:
     from matscreen.ranking import column_units
 
     units = column_units(list(found.physics))
@@ -127,19 +128,19 @@ def _physics(found: Explanation) -> object:
     return table
 
 
-def _uncertainty(found: Explanation) -> object:
+def _uncertainty(found: Explanation) -> Table:
     table = _table("where the uncertainty comes from", "source", "energy at the ends (J)", "share")
-    for row in found.uncertainty.itertuples():
-        bar = "█" * round(20 * row.share)
+    for row in found.uncertainty.to_dict("records"):
+        bar = "█" * round(20 * row["share"])
         table.add_row(
-            str(row.source).replace("_", " "),
-            f"{row.low_J:.1e} to {row.high_J:.1e}",
-            f"{100 * row.share:3.0f} % {bar}",
+            str(row["source"]).replace("_", " "),
+            f"{row['low_J']:.1e} to {row['high_J']:.1e}",
+            f"{100 * row['share']:3.0f} % {bar}",
         )
     return table
 
 
-def _table(title: str, *columns: str):  # noqa: ANN202 - rich is imported late
+def _table(title: str, *columns: str) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)

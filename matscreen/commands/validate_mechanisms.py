@@ -67,7 +67,7 @@ def mechanisms(
     ):
         shown.add_column(name, justify="left" if name == "mechanism" else "right", no_wrap=True)
     for row in result.to_dict("records"):
-        shown.add_row(*_cells(row))
+        shown.add_row(*_cells({str(key): value for key, value in row.items()}))
     console.print(shown)
     left = scored.loc[scored["excluded"] != "", "excluded"].value_counts()
     console.print(
@@ -111,7 +111,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in row.items()

@@ -87,23 +87,25 @@ def barred(
 
     unwanted = set(exclude_elements)
     found: dict[str, tuple[str, ...]] = {}
-    for index, row in enumerate(assessed.itertuples()):
-        why = [] if allow_hazardous or not row.hazards else str(row.hazards).split("; ")
+    for index, row in enumerate(assessed.to_dict("records")):
+        stated = str(row["hazards"])
+        why = [] if allow_hazardous or not stated else stated.split("; ")
         if unwanted and formulas is not None:
             held = {e.symbol for e in Composition(str(formulas.iloc[index])).elements} & unwanted
             why += [f"excluded_element: holds {symbol}" for symbol in sorted(held)]
-        if max_hhi is not None and row.hhi_reserve > max_hhi:
-            why.append(f"scarce: index of reserves {row.hhi_reserve:.0f}, {max_hhi:.0f} allowed")
-        if require_made and row.made is not True:
+        index_of_reserves = float(row["hhi_reserve"])
+        if max_hhi is not None and index_of_reserves > max_hhi:
+            why.append(f"scarce: index of reserves {index_of_reserves:.0f}, {max_hhi:.0f} allowed")
+        if require_made and row["made"] is not True:
             why.append("never_made: no measurement or experimental source is known")
-        heat = row.crystallisation_temperature
+        heat = float(row["crystallisation_temperature"])
         if max_process_temperature is not None and heat > max_process_temperature:
             why.append(
                 f"thermal_budget: crystallises near {heat:.0f} K, "
                 f"{max_process_temperature:.0f} K allowed"
             )
         if why:
-            found[str(row.structure_id)] = tuple(why)
+            found[str(row["structure_id"])] = tuple(why)
     return found
 
 

@@ -126,7 +126,7 @@ def _best(crystal: Crystal, faces: tuple[Face, ...], max_area: float) -> dict[st
         if np.linalg.norm(np.cross(*film)) > max_area:
             continue
         for face in faces:
-            for match in search(film, face.vectors):
+            for match in search(film, face.vectors, lowest=True):
                 strain = _strain(match.film_sl_vectors, match.substrate_sl_vectors)
                 cost = strain + AREA_COST * float(match.match_area)
                 if cost < least - 1e-9:

@@ -163,9 +163,10 @@ def predict(
             )
             if name in found.index
         }
+        given: dict[str, Any] = {str(name): value for name, value in row.items()}
         parts.append(
             {
-                **row.to_dict(),
+                **given,
                 "predicted_J": float(found["energy_nominal_J"]) / cooling,
                 "lower_J": float(found["energy_lower_J"]) / cooling,
                 "upper_J": float(found["energy_upper_J"]) / cooling,
@@ -186,8 +187,10 @@ def device_properties(formulas: Sequence[str]) -> pd.DataFrame:
     from matscreen.simulations.bundle_reading import read_table
 
     folder = data_path("bundle")
-    candidates = read_table(folder, "candidates").to_pandas()
-    labels = read_table(folder, "labels").to_pandas()
+    stored, simulated = read_table(folder, "candidates"), read_table(folder, "labels")
+    if stored is None or simulated is None:
+        raise InputError(f"this installation ships no bundle of candidates and labels in {folder}")
+    candidates, labels = stored.to_pandas(), simulated.to_pandas()
     hull = labels[labels["property"] == "energy_above_hull"].set_index("structure_id")["value"]
     candidates = candidates.assign(
         spelled=candidates["formula"].map(_spelling),
@@ -298,6 +301,6 @@ def _positive_column(table: pd.DataFrame, name: str, file: Path) -> pd.Series:
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(
             f"{file}, line {row + 2}: {name} must be a positive number, "
-            f"got {table[name].iloc[row]!r}"
+            f"got {str(table[name].iloc[row])!r}"
         )
     return values
