@@ -78,9 +78,10 @@ def stratified_normals(samples: int, *key: object) -> FloatArray:
 
 
 def _reflected(values: FloatArray, low: float, high: float) -> FloatArray:
-    if values.min() < low:
+    # `not >=` rather than `<`: one unknown value must not keep the others from being reflected.
+    if not values.min() >= low:
         values = np.where(values < low, 2.0 * low - values, values)
-    if values.max() > high:
+    if not values.max() <= high:
         values = np.where(values > high, 2.0 * high - values, values)
     return np.asarray(np.clip(values, low, high, out=values))
 

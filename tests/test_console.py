@@ -77,7 +77,7 @@ def test_shows_what_matters_within_100_columns(ranking):
 
 def test_every_mechanism_gets_its_share(ranking):
     text = printed(top_candidates_table(ranking, n=6))
-    assert text.count("ferroelectric") == text.count("valence change") == 3
+    assert text.count("ferroelectric") == text.count("valence-change") == 3
 
 
 def test_piped_text_has_no_escape_codes(result):

@@ -116,6 +116,14 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
 
 
+_NAMES = {
+    "valence_change": "valence-change",
+    "insulator_metal": "insulator-metal",
+    "josephson": "Josephson",
+}
+"""Names that words alone would misspell."""
+
+
 def formula_text(formula: str) -> str:
     """Return a formula with Unicode subscripts: BaTiO3 becomes BaTiO₃."""
     return _AMOUNT.sub(lambda match: match.group().translate(_SUBSCRIPT), formula)
@@ -133,7 +141,12 @@ def formula_html(formula: str) -> Markup:
 
 def words(code: str) -> str:
     """Return a registry name or reason code as words: `valence_change` is `valence change`."""
-    return code.replace("_", " ").strip()
+    return _NAMES.get(code) or code.replace("_", " ").strip()
+
+
+def article(noun: str) -> str:
+    """Return a noun with its indefinite article: `an insulator-metal`, `a Josephson`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

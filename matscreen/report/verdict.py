@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from matscreen.mechanisms import ReferenceLine
 from matscreen.report.formatting import (
+    article,
     format_energy,
     format_interval,
     format_percent,
@@ -110,13 +111,13 @@ def _answer(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
     runners = _distinct(feasible, best.formula)[:2]
     text = Markup(
         "Of {} ranked material{}mechanism pairs, {} can work at the asked specification. "
-        "The lowest predicted energy is that of <b>{}</b> as a {} switch: {} for {}."
+        "The lowest predicted energy is that of <b>{}</b> as {} switch: {} for {}."
     ).format(
         f"{len(result.candidates):,}",
         "\N{EN DASH}",
         f"{len(feasible):,}",
         formula_html(best.formula),
-        words(best.mechanism),
+        article(words(best.mechanism)),
         _energy(best),
         event_of(result.screen.application),
     )
@@ -234,8 +235,8 @@ def _other_mechanisms(feasible: Sequence[Candidate], leading: str) -> Markup | N
     if not others:
         return None
     parts = [
-        Markup("<b>{}</b> as a {} switch with {}").format(
-            formula_html(row.formula), words(row.mechanism), _energy(row)
+        Markup("<b>{}</b> as {} switch with {}").format(
+            formula_html(row.formula), article(words(row.mechanism)), _energy(row)
         )
         for row in others
     ]
@@ -332,9 +333,9 @@ def _nothing_feasible(result: ScreenResult) -> Verdict:
         near = Markup("Nearest to feasible: {}.").format(
             listing(
                 [
-                    Markup("{} as a {} switch (<span class=nb>{}</span> of the draws pass)").format(
+                    Markup("{} as {} switch (<span class=nb>{}</span> of the draws pass)").format(
                         formula_html(row.formula),
-                        words(row.mechanism),
+                        article(words(row.mechanism)),
                         format_percent(row.p_feasible),
                     )
                     for row in nearest

@@ -10,7 +10,14 @@ from matscreen.report import tables
 
 def test_device_settings_carry_units_of_the_specification():
     settings = tables.device_settings(asdict(Device()))
-    assert list(settings) == ["", "ferroelectric", "filament"]
+    assert list(settings) == [
+        "",
+        "ferroelectric",
+        "filament",
+        "threshold",
+        "electrolyte",
+        "josephson",
+    ]
     common = {item.label: item.value for item in settings[""]}
     assert common["Area"] == "2500 nm²"
     assert common["Retention time"] == "10 years"
