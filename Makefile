@@ -13,7 +13,7 @@ BIN := .venv/bin
 EXACT := $(if $(filter file,$(origin PYTHON)),,--this-python)
 
 .DEFAULT_GOAL := help
-.PHONY: help screen test test-simulate lint bench bundle clean venv-core venv-dev venv-simulate
+.PHONY: help screen test test-simulate lint bench bench-descriptors bundle clean venv-core venv-dev venv-simulate
 
 help:  ## show this list
 	@echo "matscreen: rank perovskites and oxides by the energy they need to switch"
@@ -39,6 +39,9 @@ lint: venv-dev  ## check style, format, types and the direction of imports
 bench: venv-dev  ## run the benchmarks
 	@for file in tests/benchmarks/*.py; do \
 		echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+bench-descriptors: venv-dev  ## time the descriptors beside matminer (makes it an environment)
+	@$(BIN)/python tests/benchmarks/bench_matminer.py $(if $(MIRROR),--mirror $(MIRROR),)
 
 bundle: venv-simulate  ## simulate for HOURS=2 hours and extend data/bundle (installs torch)
 	@$(BIN)/python -m matscreen.simulations.campaign \

@@ -9,6 +9,7 @@ A bad item becomes a row of `failures`; a stage fails only above its failure bud
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
@@ -19,11 +20,15 @@ from matscreen.errors import (
     rejection,
 )
 from matscreen.identity import Registry
+from matscreen.parallel import map_chunks, sensible_workers
 from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet, unique_rows
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from matscreen.descriptors import Features
     from matscreen.sources import Source
 
 TRAINED_PROPERTIES = (
@@ -52,6 +57,7 @@ __all__ = [
     "train",
 ]
 _DESCRIBE_CHUNK = 2000
+_DESCRIBED_BY_A_WORKER = 8000
 
 
 def pull(
@@ -148,9 +154,13 @@ def describe(
     descriptor_set: str,
     ids: Iterable[str] | None = None,
     *,
+    workers: int | None = None,
     progress: Progress = quiet,
 ) -> int:
     """Compute descriptors for the candidates whose row is missing or of another version.
+
+    Chunks are described in several processes where there are many, and each is in the store before
+    the next is taken.
 
     Returns:
         How many structures were described.
@@ -174,12 +184,16 @@ def describe(
         wanted = pa.array(list(ids), pa.string())
         candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=wanted))
     total: int = candidates.num_rows
-    for start in range(0, total, _DESCRIBE_CHUNK):
-        batch = CrystalBatch.from_arrow(candidates.slice(start, _DESCRIBE_CHUNK))
-        features = featurizer.featurize(batch)
+    if workers is None:
+        workers = sensible_workers(total, each=_DESCRIBED_BY_A_WORKER)
+    starts = range(0, total, _DESCRIBE_CHUNK)
+    work = partial(_describe_chunk, descriptor_set)
+    chunks = (candidates.slice(start, _DESCRIBE_CHUNK) for start in starts)
+    found = map_chunks(work, chunks, workers=workers)
+    for start, (batch_ids, features) in zip(starts, found, strict=True):
         columns: dict[str, Any] = {
-            "structure_id": pa.array(list(batch.ids)),
-            "version": pa.array([featurizer.version] * len(batch)),
+            "structure_id": pa.array(batch_ids),
+            "version": pa.array([featurizer.version] * len(batch_ids)),
         }
         for label, column in zip(featurizer.labels, features.values.T, strict=True):
             columns[label] = pa.array(column, pa.float32(), from_pandas=False)
@@ -189,12 +203,19 @@ def describe(
         table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
         store.upsert(name, table, keys=["structure_id"])
         failures = [
-            tables.failure_row(str(batch.ids[index]), f"describe {featurizer.name}", reason, detail)
+            tables.failure_row(batch_ids[index], f"describe {featurizer.name}", reason, detail)
             for index, reason, detail in features.failures
         ]
         store.upsert("failures", tables.from_rows("failures", failures))
         progress("describe", min(start + _DESCRIBE_CHUNK, total), total)
     return total
+
+
+def _describe_chunk(descriptor_set: str, candidates: pa.Table) -> tuple[list[str], Features]:
+    from matscreen.descriptors import get_descriptor_set
+
+    batch = CrystalBatch.from_arrow(candidates)
+    return [str(name) for name in batch.ids], get_descriptor_set(descriptor_set).featurize(batch)
 
 
 def simulate(

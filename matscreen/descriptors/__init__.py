@@ -5,6 +5,8 @@
 - `composition`: Magpie statistics and charges; also from formulas alone (`featurize_formulas`).
 - `fast`: the same, and the ions on the A, B and X sites.
 - `standard`: the same, and geometry and symmetry.
+- `full`: the same, and octahedra, Voronoi cells, radial distribution and electrostatics. Install
+  the extra `compiled` (numba) for it: without, it runs a few hundred times slower.
 
 Another package adds a set through the entry-point group ``matscreen.descriptors``: an entry
 that loads to a `DescriptorSet`, or to a callable that makes one.
@@ -18,9 +20,13 @@ from matscreen.descriptors.base import DescriptorSet, Failure, Features
 from matscreen.descriptors.sets import (
     CHARGES,
     COMPOSITION,
+    ELECTROSTATICS,
     GEOMETRY,
+    OCTAHEDRA,
+    RADIAL,
     SITES,
     SYMMETRY,
+    VORONOI,
     BlockSet,
     featurize_formulas,
 )
@@ -36,6 +42,12 @@ _GEOMETRY = (
     "State Chem. 100, 201 (1992); Steinhardt, Nelson and Ronchetti, Phys. Rev. B 28, 784 (1983)"
 )
 
+_FULL = (
+    "Ward et al., Phys. Rev. B 96, 024104 (2017); Seko et al., Phys. Rev. B 95, 144110 (2017); "
+    "Robinson, Gibbs and Ribbe, Science 172, 567 (1971); Baur, Acta Cryst. B 30, 1195 (1974); "
+    "Glazer, Acta Cryst. B 28, 3384 (1972); Ewald, Ann. Phys. 369, 253 (1921)"
+)
+
 DESCRIPTOR_SETS: dict[str, DescriptorSet] = {
     one.name: one
     for one in (
@@ -46,6 +58,22 @@ DESCRIPTOR_SETS: dict[str, DescriptorSet] = {
             "1",
             f"{_MAGPIE}; {_SITES}; {_GEOMETRY}",
             (COMPOSITION, CHARGES, SITES, GEOMETRY, SYMMETRY),
+        ),
+        BlockSet(
+            "full",
+            "1",
+            f"{_MAGPIE}; {_SITES}; {_GEOMETRY}; {_FULL}",
+            (
+                COMPOSITION,
+                CHARGES,
+                SITES,
+                GEOMETRY,
+                SYMMETRY,
+                OCTAHEDRA,
+                VORONOI,
+                RADIAL,
+                ELECTROSTATICS,
+            ),
         ),
     )
 }

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -73,8 +74,7 @@ MATMINER_LABELS: dict[str, str] = {
 }
 """The label that matminer gives to the same number."""
 
-_SIMPLE_FORMULA = re.compile(r"(?:[A-Z][a-z]?(?:\d+\.?\d*|\.\d+)?)+")
-_TERM = re.compile(r"([A-Z][a-z]?)(\d+\.?\d*|\.\d+)?")
+_TERMS = re.compile(r"[A-Z][a-z]?(?:\d+\.?\d*|\.\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +130,26 @@ class Compositions:
     @classmethod
     def from_amounts(cls, amounts: Sequence[Mapping[int, float]]) -> Compositions:
         """Pack amounts by atomic number, as `parse_formula` gives them."""
-        width = max((len(one) for one in amounts), default=1)
-        numbers = np.zeros((len(amounts), width), dtype=np.int64)
+        sizes = np.fromiter(map(len, amounts), dtype=np.int64, count=len(amounts))
+        total = int(sizes.sum())
+        found = chain.from_iterable(amounts)
+        elements = np.fromiter(found, dtype=np.int64, count=total)
+        values = np.fromiter(
+            chain.from_iterable(one.values() for one in amounts), dtype=np.float64, count=total
+        )
+        rows = np.repeat(np.arange(len(amounts)), sizes)
+        order = np.argsort(rows * (N_ELEMENTS + 1) + elements, kind="stable")
+        elements, values = elements[order], values[order]
+        starts = np.cumsum(sizes) - sizes
+        slots = np.arange(total) - starts[rows]
+        width = max(int(sizes.max(initial=1)), 1)
+        first = np.zeros(len(amounts), dtype=np.int64)
+        filled = sizes > 0
+        first[filled] = elements[starts[filled]]
+        numbers = np.repeat(first[:, None], width, axis=1)
         packed = np.zeros((len(amounts), width))
-        for row, one in enumerate(amounts):
-            elements = sorted(one)
-            numbers[row] = elements + elements[:1] * (width - len(elements))
-            packed[row, : len(elements)] = [one[z] for z in elements]
+        numbers[rows, slots] = elements
+        packed[rows, slots] = values
         return cls(numbers, packed)
 
 
@@ -152,6 +165,14 @@ def _atomic_numbers() -> dict[str, int]:
     return {Element.from_Z(z).symbol: z for z in range(1, N_ELEMENTS + 1)}
 
 
+@lru_cache(maxsize=65536)
+def _read_term(term: str) -> tuple[int | None, float]:
+    """Read an element and its amount, such as `O3`; None for a symbol that is no element."""
+    symbol = term.rstrip("0123456789.")
+    amount = term[len(symbol) :]
+    return _atomic_numbers().get(symbol), float(amount) if amount else 1.0
+
+
 def parse_formula(formula: str) -> dict[int, float]:
     """Read one formula into amounts by atomic number.
 
@@ -160,14 +181,17 @@ def parse_formula(formula: str) -> dict[int, float]:
     Raises:
         StructureError: It is not a formula (`bad_formula`).
     """
-    symbols = _atomic_numbers()
     amounts: dict[int, float] = {}
-    if _SIMPLE_FORMULA.fullmatch(formula):
-        for symbol, amount in _TERM.findall(formula):
-            z = symbols.get(symbol)
+    terms = _TERMS.findall(formula)
+    if terms and "".join(terms) == formula:
+        for term in terms:
+            z, amount = _read_term(term)
             if z is None:
+                symbol = term.rstrip("0123456789.")
                 raise StructureError("bad_formula", f"{formula!r}: no element {symbol!r}")
-            amounts[z] = amounts.get(z, 0.0) + (float(amount) if amount else 1.0)
+            amounts[z] = amounts.get(z, 0.0) + amount
+        if min(amounts.values()) > 0.0:
+            return amounts
     else:
         from pymatgen.core import Composition
 

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 
 from matscreen.descriptors.base import Column
+from matscreen.descriptors.compiled import COMPILED, compiled
 from matscreen.descriptors.composition import Compositions
 from matscreen.descriptors.elements import element_table, ionic_radius
 from matscreen.structures import FloatArray, IntArray
@@ -78,6 +79,107 @@ def _states(z: int, rare: bool) -> _States:
     return tuple((float(q), math.log(max(p, _FLOOR))) for q, p in ordered)
 
 
+@cache
+def _state_table(rare: bool) -> tuple[FloatArray, FloatArray]:
+    """Oxidation states of all elements and their log probability, (119, w) each, padded."""
+    states: list[_States] = [(), *(_states(z, rare) for z in range(1, 119))]
+    width = max(map(len, states))
+    charges, chances = np.zeros((119, width)), np.full((119, width), -np.inf)
+    for z, of_element in enumerate(states):
+        for level, (charge, log_probability) in enumerate(of_element):
+            charges[z, level], chances[z, level] = charge, log_probability
+    return charges, chances
+
+
+@compiled
+def _search(q, p, n):  # type: ignore[no-untyped-def]
+    """Do for one compound after the other what `_single_valued` and `_mixed_valued` do for all.
+
+    Args:
+        q: Charges of the states of each element, (rows, k, w).
+        p: Their log probabilities, -inf where there is no state, (rows, k, w).
+        n: Atomic fractions, (rows, k).
+
+    Returns:
+        Charges, (rows, k); NaN where nothing is neutral.
+    """
+    rows, k, width = q.shape
+    result = np.full((rows, k), np.nan)
+    level = np.zeros(k, dtype=np.int64)
+    count = np.zeros(k, dtype=np.int64)
+    order = np.zeros(width, dtype=np.int64)
+    for row in range(rows):
+        bound, least = 0.0, np.inf
+        for j in range(k):
+            count[j] = 0
+            top = -np.inf
+            while count[j] < width and np.isfinite(p[row, j, count[j]]):
+                top = max(top, p[row, j, count[j]])
+                count[j] += 1
+            bound += top * n[row, j]
+            least = min(least, n[row, j])
+        best, beatable = -np.inf, True
+        for mixed in range(-1, k):
+            if mixed == 0:
+                # A mixed valence costs at least this much of the best score of anything.
+                beatable = best < bound - _MIXING * least
+            if mixed >= 0 and not beatable:
+                break
+            if mixed >= 0:
+                # Levels of the mixed element by charge.
+                for c in range(count[mixed]):
+                    place = c
+                    while place > 0 and q[row, mixed, order[place - 1]] > q[row, mixed, c]:
+                        order[place] = order[place - 1]
+                        place -= 1
+                    order[place] = c
+            empty = False
+            for j in range(k):
+                level[j] = 0
+                if count[j] == 0:
+                    empty = True
+            if empty:
+                continue
+            top, found = -np.inf, False
+            while True:
+                charge, chance = 0.0, 0.0
+                for j in range(k):
+                    if j != mixed:
+                        charge += q[row, j, level[j]] * n[row, j]
+                        chance += p[row, j, level[j]] * n[row, j]
+                if mixed < 0:
+                    if abs(charge) < 1e-6 and chance > best:
+                        best = chance
+                        for j in range(k):
+                            result[row, j] = q[row, j, level[j]]
+                else:
+                    needed = -charge / n[row, mixed]
+                    prior = -np.inf
+                    for c in range(count[mixed] - 1):
+                        q0, q1 = q[row, mixed, order[c]], q[row, mixed, order[c + 1]]
+                        if q0 * q1 > 0 and q0 <= needed <= q1:
+                            p0, p1 = p[row, mixed, order[c]], p[row, mixed, order[c + 1]]
+                            prior = max(prior, p0 + (p1 - p0) * (needed - q0) / (q1 - q0))
+                    score = chance + (prior - _MIXING) * n[row, mixed]
+                    if score > top and score > best:
+                        top, found = score, True
+                        for j in range(k):
+                            result[row, j] = needed if j == mixed else q[row, j, level[j]]
+                j = k - 1
+                while j >= 0:
+                    if j != mixed:
+                        level[j] += 1
+                        if level[j] < count[j]:
+                            break
+                        level[j] = 0
+                    j -= 1
+                if j < 0:
+                    break
+            if found:
+                best = top
+    return result
+
+
 def _solve(numbers: IntArray, fractions: FloatArray, *, rare: bool) -> FloatArray:
     """Assign the charges of compounds that have the same number of elements.
 
@@ -90,15 +192,16 @@ def _solve(numbers: IntArray, fractions: FloatArray, *, rare: bool) -> FloatArra
         Oxidation states, (n, k), e; NaN where none is neutral.
     """
     n, k = numbers.shape
-    states = [[_states(z, rare) for z in row] for row in numbers.tolist()]
+    charges_of, chances_of = _state_table(rare)
     # At least one (empty) level, for elements without any known ion.
-    width = max((len(one) for row in states for one in row), default=1) or 1
+    width = int(np.isfinite(chances_of[numbers]).sum(axis=2).max(initial=1)) or 1
     width = min(width, int(_MAX_COMBINATIONS ** (1 / k)))
-    q, p = np.zeros((n, k, width)), np.full((n, k, width), -np.inf)
-    for i, row in enumerate(states):
-        for j, one in enumerate(row):
-            for level, (charge, log_probability) in enumerate(one[:width]):
-                q[i, j, level], p[i, j, level] = charge, log_probability
+    q, p = charges_of[numbers][:, :, :width], chances_of[numbers][:, :, :width]
+    if COMPILED:
+        found: FloatArray = _search(
+            np.ascontiguousarray(q), np.ascontiguousarray(p), np.ascontiguousarray(fractions)
+        )
+        return found
     result = np.empty((n, k))
     step = max(1, _MAX_GRID // max(width**k, 1))
     for start in range(0, n, step):

@@ -8,7 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from matscreen.descriptors import composition, geometry, oxidation, sites, symmetry
+from matscreen.descriptors import (
+    composition,
+    electrostatics,
+    geometry,
+    octahedra,
+    oxidation,
+    radial,
+    sites,
+    symmetry,
+    voronoi,
+)
 from matscreen.descriptors.base import Column, Failure, Features
 from matscreen.descriptors.bonds import Bonds, Neighbours, find_neighbours
 from matscreen.descriptors.composition import Compositions
@@ -16,6 +26,7 @@ from matscreen.errors import StructureError
 from matscreen.structures import CrystalBatch, FloatArray, IntArray
 
 _CHUNK_SITES = 4096
+_CHUNK_FORMULAS = 4096
 _MIN_VOLUME = 1e-3  # Å³ per cell, as in `Crystal`
 
 
@@ -99,6 +110,18 @@ GEOMETRY = Block(
         a.batch, a.compositions, a.sites, a.neighbours, a.bonds, a.slot
     ),
 )
+OCTAHEDRA = Block(
+    octahedra.COLUMNS,
+    lambda a: octahedra.octahedron_features(a.batch, a.sites, a.neighbours, a.bonds, a.slot),
+)
+VORONOI = Block(voronoi.COLUMNS, lambda a: voronoi.voronoi_features(a.batch, a.row))
+RADIAL = Block(radial.COLUMNS, lambda a: radial.radial_features(a.batch))
+ELECTROSTATICS = Block(
+    electrostatics.COLUMNS,
+    lambda a: electrostatics.electrostatic_features(
+        a.batch, a.row, a.charges[a.row, a.slot], a.sites.roles[a.row, a.slot]
+    ),
+)
 SYMMETRY = Block(symmetry.COLUMNS, lambda a: symmetry.symmetry_features(a.batch))
 
 
@@ -160,14 +183,43 @@ class BlockSet:
                 failures.append(Failure(int(rows[0]), "descriptor_error", detail))
 
 
-def featurize_formulas(formulas: Sequence[str]) -> Features:
-    """Describe formulas: the columns of the set `composition`.
+def featurize_compositions(compositions: Compositions, *, with_sites: bool = False) -> FloatArray:
+    """Describe compositions given as arrays, for enumerations of millions.
+
+    Args:
+        compositions: Atomic numbers and amounts.
+        with_sites: Add the columns of the set `fast`: the ions on A, B and X, decided by radius.
+
+    Returns:
+        Values, (n, 159) or (n, 208); taken in chunks that stay in cache.
+    """
+    blocks = (COMPOSITION, CHARGES, SITES) if with_sites else (COMPOSITION, CHARGES)
+    values = np.empty((len(compositions), sum(len(block.columns) for block in blocks)))
+    for start in range(0, len(compositions), _CHUNK_FORMULAS):
+        rows = slice(start, start + _CHUNK_FORMULAS)
+        part = Compositions(compositions.numbers[rows], compositions.amounts[rows])
+        charges = oxidation.oxidation_states(part)
+        columns = [
+            composition.composition_features(part),
+            oxidation.charge_features(part, charges),
+        ]
+        if with_sites:
+            anion = oxidation.anion_mask(part, charges)
+            roles = sites.assign_sites_by_radius(part, charges, anion)
+            columns.append(sites.site_features(part, roles))
+        values[rows] = np.hstack(columns)
+    return values
+
+
+def featurize_formulas(formulas: Sequence[str], *, with_sites: bool = False) -> Features:
+    """Describe formulas: the columns of the set `composition`, or of `fast`.
 
     Args:
         formulas: Such as `BaTiO3`, `La0.7Sr0.3MnO3` or `Ca3(PO4)2`.
+        with_sites: Add the ions on the A, B and X sites, decided by radius.
 
     Returns:
-        Values, (n, 159); a formula that cannot be read fails with `bad_formula`.
+        Values, (n, 159) or (n, 208); a formula that cannot be read fails with `bad_formula`.
     """
     parsed: dict[int, dict[int, float]] = {}
     failures = []
@@ -176,17 +228,12 @@ def featurize_formulas(formulas: Sequence[str]) -> Features:
             parsed[i] = composition.parse_formula(formula)
         except StructureError as error:
             failures.append(Failure(i, error.reason, error.detail))
-    labels = tuple(label for label, _ in composition.COLUMNS + oxidation.COLUMNS)
+    columns = composition.COLUMNS + oxidation.COLUMNS + (sites.COLUMNS if with_sites else ())
+    labels = tuple(label for label, _ in columns)
     values = np.full((len(formulas), len(labels)), np.nan)
     if parsed:
         compositions = Compositions.from_amounts(list(parsed.values()))
-        charges = oxidation.oxidation_states(compositions)
-        values[list(parsed)] = np.hstack(
-            [
-                composition.composition_features(compositions),
-                oxidation.charge_features(compositions, charges),
-            ]
-        )
+        values[list(parsed)] = featurize_compositions(compositions, with_sites=with_sites)
     return Features(values, tuple(failures), labels)
 
 

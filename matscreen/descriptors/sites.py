@@ -28,6 +28,7 @@ from matscreen.structures import FloatArray, IntArray
 NONE, A, B, X = 0, 1, 2, 3
 """Roles of an element in a structure."""
 
+_OXIDE_RADIUS = 1.40  # Å, O2- in sixfold coordination (Shannon 1976)
 # Mean bond lengths that differ by less are a tie, which charge decides (spinels).
 _TIE = 1.05
 
@@ -136,6 +137,31 @@ def assign_sites(
     cation = np.where(heavy.any(axis=1, keepdims=True), heavy, cation)
     roles = np.where(anion, X, _split(compositions, charges, cation, length))
     coordination = np.where(anion, 6.0, coordination)
+    radii = ionic_radius(compositions.numbers, charges, coordination)
+    return Sites(roles, charges, coordination, radii)
+
+
+def assign_sites_by_radius(
+    compositions: Compositions, charges: FloatArray, anion: np.ndarray
+) -> Sites:
+    """Decide the role of every element from the formula alone.
+
+    The rule is that of `assign_sites`, with bond lengths estimated by Shannon's radii in sixfold
+    coordination; A then gets twelve neighbours and B six, as in a perovskite.
+
+    Args:
+        compositions: The compositions, (n, m) slots.
+        charges: Oxidation states, (n, m), e; NaN where unknown.
+        anion: Which slots are anions, (n, m).
+    """
+    six = np.full(compositions.numbers.shape, 6.0)
+    radius = ionic_radius(compositions.numbers, charges, six)
+    length = radius + _OXIDE_RADIUS
+    cation = compositions.present & ~anion & np.isfinite(length)
+    heavy = cation & (compositions.numbers != 1)
+    cation = np.where(heavy.any(axis=1, keepdims=True), heavy, cation)
+    roles = np.where(anion, X, _split(compositions, charges, cation, length))
+    coordination = np.where(roles == A, 12.0, 6.0)
     radii = ionic_radius(compositions.numbers, charges, coordination)
     return Sites(roles, charges, coordination, radii)
 
