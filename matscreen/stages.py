@@ -174,8 +174,10 @@ def describe(
     name = f"descriptors_{featurizer.name}"
     candidates = store.read("candidates")
     candidates = candidates.filter(pc.is_valid(candidates["lattice"]))
+    outdated = False
     if store.exists(name):
         done = store.read(name, ["structure_id", "version"])
+        outdated = pc.any(pc.not_equal(done["version"], featurizer.version)).as_py() or False
         current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
         candidates = candidates.filter(
             pc.invert(pc.is_in(candidates["structure_id"], value_set=pc.unique(current)))
@@ -201,14 +203,30 @@ def describe(
         for label, unit in zip(featurizer.labels, featurizer.units, strict=True):
             fields.append(pa.field(label, pa.float32(), metadata={"unit": unit}))
         table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
-        store.upsert(name, table, keys=["structure_id"])
+        if outdated:
+            store.upsert(name, table, keys=["structure_id"])
+        else:
+            # Rows that were never there: a merge would read and write the whole table each time.
+            store.append(name, table)
         failures = [
             tables.failure_row(batch_ids[index], f"describe {featurizer.name}", reason, detail)
             for index, reason, detail in features.failures
         ]
         store.upsert("failures", tables.from_rows("failures", failures))
         progress("describe", min(start + _DESCRIBE_CHUNK, total), total)
+    if total:
+        _drop_repeated(store, name)
     return total
+
+
+def _drop_repeated(store: Store, name: str) -> None:
+    """Keep one row a structure, where two processes described the same ones at the same time."""
+    import pyarrow as pa
+
+    ids = store.read(name, ["structure_id"])["structure_id"].to_pylist()
+    first = {structure_id: row for row, structure_id in reversed(list(enumerate(ids)))}
+    if len(first) < len(ids):
+        store.replace(name, store.read(name).take(pa.array(sorted(first.values()))))
 
 
 def _describe_chunk(descriptor_set: str, candidates: pa.Table) -> tuple[list[str], Features]:

@@ -122,3 +122,14 @@ def test_a_missing_library_is_no_fault_of_the_structure(tmp_path, monkeypatch):
     (name,) = stages.pull(store, FakeSource()).ids
     with pytest.raises(MissingDependencyError):
         stages.simulate(store, "relaxation", [name], "emt")
+
+
+def test_structures_described_twice_at_once_keep_one_row(tmp_path):
+    import pyarrow as pa
+
+    store = Store(tmp_path / "twice")
+    rows = pa.table({"structure_id": ["a", "b"], "version": ["1", "1"], "x": [1.0, 2.0]})
+    store.append("descriptors_fast", rows)
+    store.append("descriptors_fast", rows.slice(0, 1))
+    stages._drop_repeated(store, "descriptors_fast")
+    assert store.read("descriptors_fast")["structure_id"].to_pylist() == ["a", "b"]
