@@ -19,7 +19,7 @@ help:  ## show this list
 	@echo "matscreen: rank perovskites and oxides by the energy they need to switch"
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
-		| while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
 
 screen: venv-core  ## rank the bundled candidates for synapse, logic and neuron
 	@$(BIN)/python -m flows run $(SCREENS)
