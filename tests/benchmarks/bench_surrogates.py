@@ -147,15 +147,18 @@ def wolverton(mirror: Path) -> list[Task]:
 def _structures(path: Path, names: list[str]) -> dict[str, Crystal]:
     with gzip.open(path, "rt") as file:
         content = json.load(file)
-    return {
-        name: Crystal(
-            np.array(content[name]["lattice"]),
-            _numbers(content[name]["species"]),
-            np.array(content[name]["frac_coords"]),
-        )
-        for name in names
-        if name in content
-    }
+    return {name: _crystal(content[name]) for name in names if name in content}
+
+
+def _crystal(row: dict[str, Any]) -> Crystal:
+    from pymatgen.core import Lattice
+
+    lattice = (
+        np.array(row["lattice"])
+        if "lattice" in row
+        else Lattice.from_parameters(*row["abc"], *row["angles"]).matrix
+    )
+    return Crystal(lattice, _numbers(row["species"]), np.array(row["frac_coords"]))
 
 
 def kumagai(mirror: Path) -> list[Task]:
