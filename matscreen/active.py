@@ -36,6 +36,7 @@ Strategy = Literal["expected_improvement", "random"]
 DECIDING: Mapping[str, tuple[str, ...]] = {
     "ferroelectric": ("double_well",),
     "valence_change": ("oxygen_vacancy", "oxygen_migration"),
+    "electrochemical": ("oxygen_vacancy", "oxygen_migration"),
 }
 """Simulations that give a mechanism its deciding properties, in the order of running."""
 
@@ -272,7 +273,12 @@ def _open_rows(store: Store, ranking: pd.DataFrame) -> pd.DataFrame:
         for names, n in zip(todo, rows["nsites"], strict=True)
     ]
     rows = rows.assign(simulations=pd.Series(todo, index=rows.index), expected_seconds=cost)
-    keep = rows["simulations"].map(len).gt(0) & np.isfinite(rows["energy_nominal_J"])
+    # Candidates known by composition alone have no atoms to simulate.
+    keep = (
+        rows["simulations"].map(len).gt(0)
+        & rows["nsites"].gt(0)
+        & np.isfinite(rows["energy_nominal_J"])
+    )
     chosen: pd.DataFrame = rows[keep].reset_index(drop=True)
     return chosen
 

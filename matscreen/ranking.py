@@ -247,7 +247,9 @@ def _rank_one(
     energy = mechanism.energies(center, device, application)
     stable = ~(columns.hull > (np.inf if max_hull is None else max_hull))
     ids = materials["structure_id"].astype(str).to_numpy()
-    allowed = stable & ~np.isin(ids, list(barred))
+    guesses = {name: columns.texts(name, "evidence") == "prior" for name in mechanism.requires}
+    # A guess over all oxides decides nothing: such a row is shown, and never chosen.
+    allowed = stable & ~np.isin(ids, list(barred)) & ~np.any(list(guesses.values()), axis=0)
     feasible = np.broadcast_to(energy.feasible, stable.shape) & allowed
     drawn = simulate(mechanism, inputs, allowed, feasible, ids, device, application, samples, seed)
     reasons = [list(found) for found in energy.reasons]
@@ -261,9 +263,9 @@ def _rank_one(
         reasons[index] = [*barred[ids[index]], *reasons[index]]
     used = [name for name, item in inputs.items() if item.sigma is not None]
     flags = [list(found) for found in energy.warnings]
-    for name in mechanism.requires:
-        for index in np.flatnonzero(columns.texts(name, "evidence") == "prior"):
-            flags[index].append(f"no_estimate: {name} is a guess over all oxides")
+    for name, guessed in guesses.items():
+        for index in np.flatnonzero(guessed):
+            reasons[index].insert(0, f"no_estimate: {name} is a guess over all oxides")
     frame = pd.DataFrame(
         {
             "rank_in_mechanism": _ranks(feasible, energy.nominal_J),

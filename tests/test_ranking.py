@@ -248,7 +248,9 @@ def test_nothing_known_is_ranked_on_priors_and_says_so():
     empty = pd.DataFrame(columns=["structure_id", "property", "mean", "std", "evidence"])
     rows = rank(bare, empty, samples=100)
     assert (rows.evidence == "prior").all()
-    assert rows["flags"].str.contains("no_estimate").all()
+    assert rows["reasons"].str.contains("no_estimate").all()
+    assert not rows["feasible"].any()
+    assert (rows["p_feasible"] == 0).all()
     assert np.isfinite(rows.energy_nominal_J).all()
 
 

@@ -52,6 +52,10 @@ def fit_member(name: str, X: FloatArray, y: FloatArray, *, seed: int) -> Any:
         y: Transformed labels, (n,).
         seed: Seed of every random choice.
     """
+    unknown = ~np.isfinite(X).any(axis=0)
+    if unknown.any():
+        # A feature that no row of this fold has: the trees cannot bin it.
+        X = np.where(unknown, 0.0, X)
     if name == GAUSSIAN_PROCESS:
         return _fit_gaussian_process(X, y, seed=seed)
     if name == EXTRA_TREES:

@@ -279,3 +279,14 @@ def test_the_data_hash_is_known_before_training_and_sees_every_input(small):
         data_hash(rows.X, rows.y, noise=np.ones(60), **options),
     }
     assert len(others | {digest}) == 6
+
+
+def test_a_feature_that_one_fold_lacks_altogether_is_no_obstacle():
+    from matscreen.surrogates.portfolio import EXTRA_TREES, GRADIENT_BOOSTING, fit_member
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    X[:, 1] = np.nan
+    for name in (GRADIENT_BOOSTING, EXTRA_TREES):
+        predicted = fit_member(name, X, X[:, 0], seed=0).predict(rng.normal(size=(5, 3)))
+        assert np.isfinite(predicted).all()
