@@ -28,6 +28,8 @@ class Property:
         upper: Largest physical value.
         scale: `log` when relative errors are natural (a positive quantity spanning decades).
         meaning: What the number is, in one line.
+        at_bounds: What a draw beyond a bound becomes: reflected into the range, or the bound
+            itself where that is a state of its own (a negative gap is a metal).
     """
 
     name: str
@@ -36,6 +38,7 @@ class Property:
     upper: float
     scale: Scale
     meaning: str
+    at_bounds: Literal["reflect", "clip"] = "reflect"
 
 
 _ROWS: tuple[Property, ...] = (
@@ -63,7 +66,7 @@ _ROWS: tuple[Property, ...] = (
         "linear",
         "Energy above the convex hull of the competing phases; a lower bound if some are missing",
     ),
-    Property("band_gap", "eV", 0.0, 20.0, "linear", "Fundamental gap of the ground state"),
+    Property("band_gap", "eV", 0.0, 20.0, "linear", "Fundamental gap of the ground state", "clip"),
     Property("volume_per_atom", "Å³", 1.0, 200.0, "log", "Cell volume over number of sites"),
     Property(
         "relative_permittivity",

@@ -41,7 +41,8 @@ def sigma_of(entry: Property, table: pd.DataFrame) -> FloatArray:
 def draw(entry: Property, mean: FloatArray, sigma: FloatArray, normals: FloatArray) -> FloatArray:
     """Turn standard normals into draws of a property within its physical bounds.
 
-    Log-normal on a log scale, else normal; draws beyond a bound are reflected at it.
+    Log-normal on a log scale, else normal; draws beyond a bound are reflected at it, or take its
+    value where `entry.at_bounds` says so.
 
     Args:
         entry: Registry entry.
@@ -57,7 +58,10 @@ def draw(entry: Property, mean: FloatArray, sigma: FloatArray, normals: FloatArr
         low, high = np.log10(entry.lower), np.log10(entry.upper)
         decades = _reflected(center + sigma[:, None] * normals, low, high)
         return np.asarray(np.exp(_LN10 * decades))  # three times as fast as a power of ten
-    return _reflected(mean[:, None] + sigma[:, None] * normals, entry.lower, entry.upper)
+    values = mean[:, None] + sigma[:, None] * normals
+    if entry.at_bounds == "clip":
+        return np.asarray(np.clip(values, entry.lower, entry.upper))
+    return _reflected(values, entry.lower, entry.upper)
 
 
 def normals(count: int, samples: int, *key: object) -> FloatArray:
