@@ -35,6 +35,7 @@ _LANDMARKS = (("cmos", "a CMOS gate"), ("biological", "a biological synapse"))
 _COMPUTED = {"measured", "dft", "mlip"}
 _FEW_LABELS = 30
 _LOW_COVERAGE = 0.85
+_TOP = 10
 _TENDENCY = 0.3
 
 
@@ -96,8 +97,9 @@ def _energy(row: Candidate) -> Markup:
 
 def _headline(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
     best = feasible[0]
+    few = _field(feasible) <= _TOP
     text = "{} leads at <span class=nb>{}</span> for {}"
-    if not best.p_top_10 >= _TENDENCY:
+    if few or not best.p_top_10 >= _TENDENCY:
         text = "No clear winner; {} is lowest, at <span class=nb>{}</span> for {}"
     return Markup(text).format(  # noqa: S704 - one of two constants
         formula_html(best.formula),
@@ -177,6 +179,11 @@ def _range(line: ReferenceLine) -> str:
 
 def _certainty(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
     best = feasible[0]
+    if _field(feasible) <= _TOP:
+        return Markup(
+            "How sure: only {} of its mechanism can work at all, so being among the ten lowest "
+            "says nothing; compare their intervals."
+        ).format(plural(_field(feasible), "material"))
     rivals = sum(
         row.p_top_10 >= 0.5 * best.p_top_10 for row in feasible if row.mechanism == best.mechanism
     )
@@ -196,6 +203,11 @@ def _certainty(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
             "list as a shortlist, not as an order."
         ).format(rivals - 1)
     return text
+
+
+def _field(feasible: Sequence[Candidate]) -> int:
+    """Number of feasible materials of the leader's mechanism."""
+    return sum(row.mechanism == feasible[0].mechanism for row in feasible)
 
 
 def _split(shares: Mapping[str, float]) -> Markup:
