@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
-    """Read the described candidates with their chemical system, sorted by structure id.
+    """Read the described candidates with formula and chemical system, sorted by structure id.
 
     Raises:
         ModelError: Nothing has been described yet.
@@ -31,7 +31,7 @@ def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
     if not store.exists(name):
         raise ModelError(f"no candidate has {descriptor_set!r} descriptors; run `describe` first")
     features = store.read(name).to_pandas()
-    systems = store.read("candidates", ["structure_id", "chemsys"]).to_pandas()
+    systems = store.read("candidates", ["structure_id", "formula", "chemsys"]).to_pandas()
     merged: pd.DataFrame = features.merge(systems, on="structure_id", how="inner")
     return merged.sort_values("structure_id", kind="stable").reset_index(drop=True)
 
@@ -47,7 +47,7 @@ def property_model(
     Raises:
         ModelError: There are too few labels.
     """
-    from matscreen.surrogates import data_hash, load, save, train
+    from matscreen.surrogates import TrainingSet, data_hash, load, save, save_training_set, train
 
     features = feature_table(store, descriptor_set)
     version = str(features["version"].iloc[0])
@@ -93,6 +93,16 @@ def property_model(
         seed=seed,
     )
     save(model, folder)
+    rows = TrainingSet(
+        X=X,
+        y=y,
+        groups=np.asarray(groups, dtype=str),
+        labels=tuple(names),
+        formulas=known["formula"].to_numpy(str),
+        noise=noise,
+        ids=known["structure_id"].to_numpy(str),
+    )
+    save_training_set(rows, folder)
     return model
 
 
@@ -130,7 +140,9 @@ def predict_property(
 
 def feature_names(features: pd.DataFrame) -> list[str]:
     """Return the descriptor columns of a feature table."""
-    return [c for c in features.columns if c not in {"structure_id", "version", "chemsys"}]
+    return [
+        c for c in features.columns if c not in {"structure_id", "version", "formula", "chemsys"}
+    ]
 
 
 def _model_folder(store: Store) -> Path:

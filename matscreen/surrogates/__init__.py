@@ -4,5 +4,16 @@ from __future__ import annotations
 
 from matscreen.surrogates.persistence import load, save
 from matscreen.surrogates.regression import Prediction, Surrogate, data_hash, train
+from matscreen.surrogates.training_set import TrainingSet, load_training_set, save_training_set
 
-__all__ = ["Prediction", "Surrogate", "data_hash", "load", "save", "train"]
+__all__ = [
+    "Prediction",
+    "Surrogate",
+    "TrainingSet",
+    "data_hash",
+    "load",
+    "load_training_set",
+    "save",
+    "save_training_set",
+    "train",
+]
