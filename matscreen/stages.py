@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from matscreen.descriptors import Features
-    from matscreen.sources import Source
+    from matscreen.sources import Source, SourceItem
 
 TRAINED_PROPERTIES = (
     "spontaneous_polarization",
@@ -46,6 +46,7 @@ __all__ = [
     "Progress",
     "Pulled",
     "describe",
+    "explain_models",
     "failure_id",
     "load_bundle",
     "load_known",
@@ -66,7 +67,8 @@ def pull(
     """Read a source page by page; each page is in the store before the next is asked for.
 
     Suitable crystals become `candidates` with `provenance` and, where the provider gives
-    values, `labels` of evidence `dft`; everything else becomes `failures`.
+    values, `labels`, of evidence `dft` unless the source says another; everything else becomes
+    `failures`.
     """
     from matscreen.sources.suitability import suitability
 
@@ -113,7 +115,7 @@ def pull(
                     "licence": item.licence,
                 }
             )
-            labels += _provider_labels(identity.structure_id, item.source, item.properties)
+            labels += _provider_labels(identity.structure_id, item)
         store.upsert("candidates", tables.from_rows("candidates", candidates.values()))
         store.upsert(
             "provenance", tables.from_rows("provenance", unique_rows("provenance", provenance))
@@ -350,7 +352,29 @@ def predict(
     return len(predictions)
 
 
-def _provider_labels(structure_id: str, source: str, properties: Any) -> list[dict[str, Any]]:
+def explain_models(
+    store: Store, cards: Sequence[Mapping[str, Any]], *, progress: Progress = quiet
+) -> list[Mapping[str, Any]]:
+    """Say what each surrogate looks at; unchanged surrogates are not explained anew.
+
+    Returns:
+        One explanation a card, without those of models that were kept without their rows.
+    """
+    from matscreen.training import model_explanation
+
+    found: list[Mapping[str, Any]] = []
+    for done, card in enumerate(cards):
+        try:
+            found.append(model_explanation(store, card))
+        except ModelError as error:
+            name = f"model:{card['property']}"
+            row = tables.failure_row(name, "explain", "not_explained", str(error))
+            store.upsert("failures", tables.from_rows("failures", [row]))
+        progress("explain", done + 1, len(cards))
+    return found
+
+
+def _provider_labels(structure_id: str, item: SourceItem) -> list[dict[str, Any]]:
     from matscreen.properties import get_property, is_physical
 
     return [
@@ -359,10 +383,10 @@ def _provider_labels(structure_id: str, source: str, properties: Any) -> list[di
             "property": name,
             "value": float(value),
             "unit": get_property(name).unit,
-            "evidence": "dft",
-            "method": f"provider:{source}",
+            "evidence": item.evidence.get(name, "dft"),
+            "method": item.method or f"provider:{item.source}",
             "version": "",
         }
-        for name, value in properties.items()
+        for name, value in item.properties.items()
         if is_physical(name, float(value))
     ]

@@ -1,6 +1,7 @@
 """Sources of candidate crystals behind one protocol.
 
-A source is opened by a short specification: ``"prototypes"``, ``"files:FOLDER"``, ``"optimade"``.
+A source is opened by a short specification: ``"prototypes"``, ``"files:FOLDER"``, ``"optimade"``,
+``"dataset:NAME"``.
 Packages outside matscreen add their own through the entry-point group ``matscreen.sources``; the
 entry point loads a callable that takes the text after the colon (or None) and keyword options, and
 returns a ``Source``.
@@ -28,6 +29,7 @@ _BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "prototypes": ("matscreen.sources.prototypes", "open_prototypes"),
     "files": ("matscreen.sources.files", "open_files"),
     "optimade": ("matscreen.sources.optimade", "open_optimade"),
+    "dataset": ("matscreen.sources.datasets", "open_dataset"),
 }
 
 

@@ -20,11 +20,12 @@ class SourceItem:
         source_id: The source's own identifier; unique within the source.
         licence: SPDX identifier or the provider's wording; None when unknown.
         prototype: Name of the structure type, when the source knows it.
-        properties: Registry property name to value in the registry's unit. These are the
-            provider's computed values and become labels with evidence ``dft``.
+        properties: Registry property name to value in the registry's unit. These become labels.
         retrieved_at: Moment of retrieval, with a time zone; None for generated items.
         attributes: Any other facts about the item (oxidation states, tolerance factors, the
             provider's own fields); never read as labels.
+        evidence: Kind of evidence by property; ``dft``, a provider's computed value, where absent.
+        method: How the values were made; ``provider:`` and the source when None.
     """
 
     crystal: Crystal
@@ -35,6 +36,8 @@ class SourceItem:
     properties: Mapping[str, float] = field(default_factory=dict)
     retrieved_at: datetime | None = None
     attributes: Mapping[str, float | str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,506 @@
+"""Tests of the published data sets: registry, files, rows, and the source `dataset:NAME`."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from matscreen.errors import InputError, SourceError
+from matscreen.properties import PROPERTIES, is_physical
+from matscreen.sources import open_source
+from matscreen.sources.base import Source
+from matscreen.sources.dataset_files import HttpsDownloader, locate, where
+from matscreen.sources.dataset_registry import get_dataset, list_datasets, parse_registry
+from matscreen.sources.dataset_tables import read_dataset
+from tests import dataset_mirror as make
+
+REAL = os.environ.get("MATSCREEN_MIRROR")
+
+
+@pytest.fixture(autouse=True)
+def no_mirror_and_own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MATSCREEN_MIRROR", raising=False)
+    monkeypatch.setenv("MATSCREEN_CACHE", str(tmp_path / "cache"))
+
+
+def served(content: bytes, asked: list[str] | None = None):
+    """Return a downloader that writes some bytes, and keeps the addresses it was asked for."""
+
+    def download(url: str, output_file: str, pooch: object) -> None:
+        if asked is not None:
+            asked.append(url)
+        Path(output_file).write_bytes(content)
+
+    return download
+
+
+def client(handler) -> httpx.Client:
+    return httpx.Client(transport=httpx.MockTransport(handler))
+
+
+# The registry
+
+
+def test_every_set_is_usable_and_says_where_it_comes_from():
+    for dataset in list_datasets():
+        assert dataset.title
+        assert dataset.licence
+        assert 1990 < dataset.year < 2030
+        assert dataset.home_page.startswith("https://")
+        assert dataset.doi is None or re.fullmatch(r"10\.\d{4,}/\S+", dataset.doi)
+        assert dataset.targets or dataset.classes
+        for layout in dataset.layouts.values():
+            assert layout.url is None or layout.url.startswith("https://")
+            assert layout.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", layout.sha256)
+            assert layout.sha256 is None or layout.origin  # a hash comes from somewhere
+            assert layout.name == "home" or layout.url is None
+        for target in dataset.targets:
+            assert target.property in PROPERTIES
+            assert target.columns
+            assert target.evidence in {"dft", "measured"}
+
+
+def test_names_and_aliases_are_unique():
+    names = [name for d in list_datasets() for name in (d.name, *d.aliases)]
+    assert len(names) == len(set(names))
+    assert get_dataset("castelli_perovskites") is get_dataset("castelli_perov5")
+
+
+@pytest.mark.parametrize("name", ["wolverton", "../wolverton_oxides", "/etc/passwd", ""])
+def test_only_names_of_the_registry_are_taken(name):
+    with pytest.raises(InputError, match="unknown data set"):
+        read_dataset(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"url": "http://example.org/a.csv"}, "not an https address"),
+        ({"url": "file:///etc/passwd"}, "not an https address"),
+        ({"file": "../a.csv"}, "no plain file name"),
+        ({"file": ".hidden"}, "no plain file name"),
+        ({"format": "pickle"}, "unknown format"),
+        ({"structures": {"file": "/a.json", "key": "id"}}, "no plain file name"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_an_unsafe_or_misspelt_entry_is_refused(change, said):
+    layout = {"file": "a.csv", "format": "csv", "formula": "formula", **change}
+    entry = {
+        "title": "t", "authors": "a", "year": 2000, "journal": "j", "licence": "l",
+        "home_page": "h", "home": layout,
+    }  # fmt: skip
+    with pytest.raises(InputError, match=said):
+        parse_registry({"mine": entry})
+
+
+# Reading
+
+
+def accounted(table) -> bool:
+    return len(table) + table.n_merged + len(table.failures) == table.n_rows
+
+
+def test_wolverton_values_bounds_and_sites(tmp_path):
+    make.wolverton(tmp_path)
+    table = read_dataset("wolverton_oxides", tmp_path)
+    assert accounted(table)
+    vacancy = table.values["oxygen_vacancy_formation_energy"]
+    assert np.isnan(vacancy[0])  # -17 eV: unstable
+    assert table.omitted["oxygen_vacancy_formation_energy"] == {"filtered": 1}
+    assert vacancy[1] == pytest.approx(1.8)
+    assert table.values["energy_above_hull"][1] == 0.0  # stable, -0.05 in the file
+    assert table.sites[1] == ("Ca", "Zr", "O")
+    assert table.groups[1] == "Ca-O-Zr"
+    assert table.crystals is None
+    frame = table.to_pandas()
+    assert frame["site_a"].iloc[1] == "Ca"
+    assert frame.attrs["units"]["oxygen_vacancy_formation_energy"] == "eV"
+    assert "Emery" in frame.attrs["citation"]
+
+
+def test_castelli_heat_is_per_cell_and_crystals_are_lines(tmp_path):
+    make.castelli(tmp_path)
+    table = read_dataset("castelli_perov5", tmp_path)
+    assert accounted(table)
+    hull = table.values["energy_above_hull"]
+    assert hull[:3] == pytest.approx([0.1, 2.0, 0.0])  # eV per five atoms to eV/atom
+    assert np.isnan(hull[3])
+    assert [crystal and crystal.formula for crystal in table.crystals] == [
+        "SrTiO3", "SrTiO3", "BaZrO3", "CaSnO3", None,
+    ]  # fmt: skip
+    assert [(f.source_id, f.reason) for f in table.cell_failures] == [("5", "no_structure")]
+
+
+def test_kumagai_takes_the_lowest_neutral_site(tmp_path):
+    make.kumagai(tmp_path)
+    table = read_dataset("kumagai_oxygen_vacancies", tmp_path)
+    assert accounted(table)
+    found = dict(zip(table.ids, table.values["oxygen_vacancy_formation_energy"], strict=True))
+    assert found["MgO"] == 6.0
+    assert found["BaTiO3"] == 4.0
+    assert np.isnan(found["CaO"])  # charged only
+    assert [(f.source_id, f.reason) for f in table.failures] == [("Qq2O", "bad_formula")]
+    assert table.crystals[0].volume == pytest.approx(4.2**3)
+
+
+def test_smidt_takes_the_first_trusted_workflow_and_divides_by_the_volume(tmp_path):
+    make.smidt(tmp_path)
+    table = read_dataset("smidt_ferroelectrics", tmp_path)
+    assert accounted(table)
+    assert table.ids == ("p1|n1", "p2|n2")
+    assert table.values["spontaneous_polarization"][0] == 30.0
+    expected = 4.0 * 5 / (4.0 * 4.0 * 4.1)  # meV/atom over Å³/atom
+    assert table.values["well_depth"][0] == pytest.approx(expected)
+    assert table.omitted["spontaneous_polarization"] == {"filtered": 1}
+    assert [f.reason for f in table.cell_failures] == ["malformed"]
+
+
+def test_the_layout_of_the_home_is_read_from_a_mirror(tmp_path, monkeypatch):
+    path = make.frame(
+        tmp_path / "flla.json.gz",
+        {
+            "material_id": ["m1", "m2", "m3", "m3"],
+            "formula": ["SrTiO3", "BaTiO3", "KNbO3", "KNbO3"],
+            "formation_energy_per_atom": [-3.5, -3.4, None, -2.9],
+            "e_above_hull": [0.0, 0.01, 99.0, 0.0],
+            "structure": [
+                make.structure("Sr", "Ti"),
+                make.structure("Ba", "Ti"),
+                {**make.structure("K", "Nb"), "@module": "os", "@class": "system"},
+                None,
+            ],
+        },
+    )
+    _trust(monkeypatch, "flla", path)
+    table = read_dataset("flla", tmp_path)
+    assert table.origin.verified
+    assert table.origin.place == "mirror"
+    assert table.ids == ("m1", "m2", "m3", "m3#2")
+    assert table.values["formation_energy_per_atom"] == pytest.approx(
+        [-3.5, -3.4, np.nan, -2.9], nan_ok=True
+    )
+    assert table.omitted["energy_above_hull"] == {"out_of_bounds": 1}
+    assert table.crystals[2].formula == "KNbO3"  # data only: nothing that it names is imported
+    assert table.crystals[3] is None
+
+
+def test_disordered_and_damaged_cells_are_failures_of_their_row(tmp_path, monkeypatch):
+    half, flat, odd = (make.structure("Sr", "Ti") for _ in range(3))
+    half["sites"][0]["species"][0]["occu"] = 0.5
+    flat["lattice"]["matrix"][2] = [0, 0, 0]
+    odd["sites"][0]["species"][0]["element"] = "Xx"
+    path = make.frame(
+        tmp_path / "flla.json.gz",
+        {
+            "material_id": ["a", "b", "c", "d"],
+            "formula": ["SrTiO3"] * 4,
+            "formation_energy_per_atom": [-1.0] * 4,
+            "e_above_hull": [0.0] * 4,
+            "structure": [half, flat, odd, make.structure("Sr", "Ti")],
+        },
+    )
+    _trust(monkeypatch, "flla", path)
+    table = read_dataset("flla", tmp_path)
+    assert [f.reason for f in table.cell_failures] == [
+        "disordered", "flat_cell", "unknown_element",
+    ]  # fmt: skip
+    source = open_source("dataset:flla", mirror=tmp_path)
+    pages = list(source.pages())
+    assert sum(len(page.items) for page in pages) == 1
+    assert sum(len(page.failures) for page in pages) == 3
+
+
+def test_measured_noise_and_compositions_of_json(tmp_path, monkeypatch):
+    path = make.frame(
+        tmp_path / "expt_formation_enthalpy_kingsbury.json.gz",
+        {"formula": ["MgO", "CaO"], "expt_form_e": [-3.1, -3.3], "uncertainty": [0.02, None]},
+    )
+    _trust(monkeypatch, "expt_formation_enthalpy", path)
+    table = read_dataset("expt_formation_enthalpy", tmp_path)
+    assert table.stds["formation_energy_per_atom"] == pytest.approx([0.02, np.nan], nan_ok=True)
+    path = make.frame(
+        tmp_path / "superconductivity2018.json.gz",
+        {
+            "composition": [{"@module": "pymatgen", "Mg": 1, "B": 2.0}, "Nb3Sn", "Pd1T0.8"],
+            "Tc": [39.0, 0.0, 4.0],
+        },
+    )
+    _trust(monkeypatch, "supercon_tc", path)
+    table = read_dataset("supercon_tc", tmp_path)
+    assert table.formulas == ("Mg1B2", "Nb3Sn")
+    assert table.omitted["critical_temperature"] == {"filtered": 1}  # zero: none reported
+    assert [f.source_id for f in table.failures] == ["2"]
+
+
+def test_classes_are_words(tmp_path):
+    (tmp_path / "mit_classification.csv").write_text(
+        "formula,label_0metal_1insulator_2mit,structure_file\n"
+        "VO2,2,v.cif\nMgO,1,m.cif\nNaN,0,n.cif\nCaO,,c.cif\n"
+    )
+    table = read_dataset("mit_classification", tmp_path)
+    assert table.classes["electronic_class"].tolist() == [
+        "insulator-metal transition", "insulator", "metal", "",
+    ]  # fmt: skip
+    assert table.groups[2] == "N-Na"  # sodium nitride is no missing value
+
+
+def test_a_table_without_its_columns_or_of_another_format_is_a_clear_error(tmp_path):
+    path = tmp_path / "wolverton_oxides.csv"
+    path.write_text("formula,atom_a\nSrTiO3,Sr\n")
+    with pytest.raises(SourceError, match="no column 'e_vac_O_eV_per_O'"):
+        read_dataset("wolverton_oxides", tmp_path)
+    (tmp_path / "materials_project_2018.csv.gz").write_bytes(b"not gzip")
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_dataset("materials_project_2018", tmp_path)
+
+
+def test_a_table_without_its_crystals_is_a_clear_error(tmp_path):
+    make.castelli(tmp_path)
+    (tmp_path / "castelli_perov5_structures.jsonl.gz").unlink()
+    with pytest.raises(InputError, match=r"not castelli_perov5_structures\.jsonl\.gz"):
+        read_dataset("castelli_perov5", tmp_path)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("matscreen.sources.dataset_frames.MAX_TEXT", 3 * 2**20)
+    bomb = gzip.compress(b"formula\n" + b"\n" * (8 * 2**20))
+    (tmp_path / "materials_project_2018.csv.gz").write_bytes(bomb)
+    with pytest.raises(SourceError, match="larger than"):
+        read_dataset("materials_project_2018", tmp_path)
+
+
+# Files: mirror, cache, download
+
+
+def _trust(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
+    """Let the registry know the hash of a synthetic file."""
+    dataset = get_dataset(name)
+    home = replace(dataset.layouts["home"], sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    changed = replace(dataset, layouts={**dataset.layouts, "home": home})
+    for module in ("dataset_tables", "datasets"):
+        monkeypatch.setattr(
+            f"matscreen.sources.{module}.get_dataset",
+            lambda asked, known=get_dataset: changed if asked == name else known(asked),
+        )
+
+
+def test_the_mirror_of_the_environment_is_read_first(tmp_path, monkeypatch):
+    make.wolverton(tmp_path)
+    monkeypatch.setenv("MATSCREEN_MIRROR", str(tmp_path))
+
+    def refuse(url, output_file, pooch):
+        pytest.fail(f"asked for {url}")
+
+    table = read_dataset("wolverton_oxides", downloader=refuse)
+    assert table.origin.path == tmp_path / "wolverton_oxides.csv"
+    assert where(get_dataset("wolverton_oxides")) == "mirror (wolverton_oxides.csv)"
+    assert where(get_dataset("expt_gap")) == "ndownloader.figshare.com"
+
+
+def test_a_mirror_that_is_no_folder_is_a_mistake(tmp_path):
+    with pytest.raises(InputError, match="is no folder"):
+        read_dataset("wolverton_oxides", tmp_path / "absent")
+
+
+def test_a_download_is_checked_before_it_is_read_and_then_cached(tmp_path, monkeypatch):
+    good = make.frame(
+        tmp_path / "expt_gap.json.gz", {"formula": ["SrTiO3", "MgO"], "gap expt": [3.2, 7.8]}
+    ).read_bytes()
+    monkeypatch.setattr(
+        "matscreen.sources.dataset_rows.read_frame",
+        lambda *_: pytest.fail("parsed a file of another hash"),
+    )
+    with pytest.raises(SourceError, match="not the one known by sha256"):
+        read_dataset("expt_gap", downloader=served(good))
+    assert not list((tmp_path / "cache").glob("expt_gap*"))
+    monkeypatch.undo()
+    monkeypatch.setenv("MATSCREEN_CACHE", str(tmp_path / "cache"))
+    _trust(monkeypatch, "expt_gap", tmp_path / "expt_gap.json.gz")
+    asked: list[str] = []
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            table = read_dataset("expt_gap", downloader=served(good, asked))
+        assert table.values["band_gap"] == pytest.approx([3.2, 7.8])
+        assert table.origin.verified
+    assert asked == ["https://ndownloader.figshare.com/files/13464434"]
+    assert where(get_dataset("expt_gap")) == "cache"
+
+
+def test_an_unknown_hash_is_shown_recorded_and_held_to(tmp_path):
+    first = b"ABX3,exp_label,A,B,X\nSrTiO3,1.0,Sr,Ti,O\nCsPbI3,-1.0,Cs,Pb,I\n"
+    seen = hashlib.sha256(first).hexdigest()
+    with pytest.warns(UserWarning, match=seen):
+        table = read_dataset("bartel_experimental_perovskites", downloader=served(first))
+    assert not table.origin.verified
+    assert table.origin.sha256 == seen
+    assert table.sites == (("Sr", "Ti", "O"), ("Cs", "Pb", "I"))
+    cached = tmp_path / "cache" / "bartel_experimental_perovskites-bartel_TableS1.csv"
+    assert cached.with_name(cached.name + ".sha256").read_text().strip() == seen
+    cached.unlink()  # fetched anew, it must be the same file
+    with pytest.raises(SourceError, match=seen):
+        read_dataset("bartel_experimental_perovskites", downloader=served(first + b"\n"))
+
+
+def test_a_mirrored_file_of_the_home_must_be_the_known_one(tmp_path):
+    make.frame(tmp_path / "expt_gap.json.gz", {"formula": ["SrTiO3"], "gap expt": [3.2]})
+    with pytest.raises(SourceError, match="nothing of it was read"):
+        read_dataset("expt_gap", tmp_path)
+
+
+def test_a_set_without_an_address_names_its_home(tmp_path):
+    dataset = get_dataset("castelli_perov5")
+    bare = replace(dataset, layouts={"mirror": dataset.layouts["mirror"]})
+    with pytest.raises(InputError, match=r"cmr\.fysik\.dtu\.dk.*Castelli.*--mirror"):
+        locate(bare, mirror=tmp_path)
+    assert where(bare) == "needs a mirror"
+
+
+# The https download itself
+
+
+def test_redirects_are_followed_by_https_only(tmp_path):
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/start":
+            return httpx.Response(302, headers={"Location": "/end"})
+        if request.url.path == "/away":
+            return httpx.Response(301, headers={"Location": "http://example.org/end"})
+        if request.url.path == "/file":
+            return httpx.Response(301, headers={"Location": "file:///etc/passwd"})
+        if request.url.path == "/loop":
+            return httpx.Response(307, headers={"Location": "/loop"})
+        return httpx.Response(200, content=b"content")
+
+    download = HttpsDownloader(client=client(handler))
+    out = tmp_path / "out"
+    download("https://example.org/start", str(out))
+    assert out.read_bytes() == b"content"
+    for path, said in (("away", "only https"), ("file", "only https"), ("loop", "sends on")):
+        with pytest.raises(SourceError, match=said):
+            download(f"https://example.org/{path}", str(tmp_path / path))
+        assert not (tmp_path / path).exists()
+    with pytest.raises(SourceError, match="only https"):
+        download("http://example.org/end", str(tmp_path / "plain"))
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_response_beyond_the_limit_is_cut(tmp_path, stated):
+    def handler(request: httpx.Request) -> httpx.Response:
+        if stated:
+            return httpx.Response(200, content=b"x" * 2000)
+        return httpx.Response(200, stream=_Endless())
+
+    progress: list[int] = []
+    download = HttpsDownloader(
+        limit=1000,
+        client=client(handler),
+        progress=lambda _name, done, _total: progress.append(done),
+    )
+    with pytest.raises(SourceError, match="larger than 1,000 bytes"):
+        download("https://example.org/big", str(tmp_path / "big"))
+    assert max(progress, default=0) <= 1000
+
+
+class _Endless(httpx.SyncByteStream):
+    def __iter__(self):
+        while True:
+            yield b"x" * 300
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_refusal_is_a_source_error(tmp_path, status):
+    download = HttpsDownloader(client=client(lambda _request: httpx.Response(status)))
+    with pytest.raises(SourceError, match=str(status)):
+        download("https://example.org/gone", str(tmp_path / "gone"))
+
+
+def test_a_dead_connection_is_a_source_error(tmp_path):
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    with pytest.raises(SourceError, match="no route"):
+        HttpsDownloader(client=client(handler))("https://example.org/a", str(tmp_path / "a"))
+
+
+# The source
+
+
+def test_the_source_gives_candidates_with_their_values(tmp_path):
+    make.castelli(tmp_path)
+    source = open_source("dataset:castelli_perov5", mirror=tmp_path)
+    assert isinstance(source, Source)
+    (page,) = source.pages()
+    assert [item.source_id for item in page.items] == ["1", "2", "3", "4"]
+    first = page.items[0]
+    assert first.source == "dataset:castelli_perov5"
+    assert first.licence == get_dataset("castelli_perov5").licence
+    assert first.properties == pytest.approx({"energy_above_hull": 0.1, "band_gap": 2.0})
+    assert all(is_physical(name, value) for name, value in first.properties.items())
+    assert page.items[3].properties == {}
+    assert [f.source_id for f in page.failures] == ["5"]
+
+
+def test_pulled_labels_carry_evidence_and_the_name_of_the_set(tmp_path):
+    from matscreen import stages
+    from matscreen.store import Store
+
+    make.kumagai(tmp_path)
+    store = Store(tmp_path / "store")
+    source = open_source("dataset:kumagai_oxygen_vacancies", mirror=tmp_path)
+    pulled = stages.pull(store, source)
+    assert len(pulled.ids) == 2
+    assert pulled.failed == 2  # a bad formula, and an oxide without a crystal
+    labels = store.read("labels").to_pandas()
+    assert set(labels["method"]) == {"dataset:kumagai_oxygen_vacancies"}
+    assert set(labels["evidence"]) == {"dft"}
+    provenance = store.read("provenance").to_pandas()
+    assert set(provenance["licence"]) == {"CC-BY-4.0"}
+    assert set(provenance["source_id"]) == {"MgO", "BaTiO3"}
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", "needs the name"),
+        ("absent", "unknown data set"),
+        ("expt_gap", "matscreen train --dataset expt_gap"),
+    ],
+)
+def test_a_set_that_cannot_be_pulled(target, said):
+    with pytest.raises(InputError, match=said):
+        open_source(f"dataset:{target}")
+
+
+# The real files, where someone has them
+
+
+@pytest.mark.skipif(REAL is None, reason="MATSCREEN_MIRROR names no folder of published sets")
+@pytest.mark.parametrize(
+    "name",
+    [
+        d.name
+        for d in list_datasets()
+        if "mirror" in d.layouts and d.name != "materials_project_2018"
+    ],
+)
+def test_real_sets_lose_nothing(name):
+    if not (Path(REAL) / get_dataset(name).layouts["mirror"].file).is_file():
+        pytest.skip("not in this mirror")
+    table = read_dataset(name, REAL)
+    assert accounted(table)
+    assert len(table.failures) < 0.01 * table.n_rows
+    assert not table.cell_failures
+    for target in table.targets:
+        known = table.values[target.property]
+        assert np.isfinite(known).sum() > 40
+        assert sum(table.omitted[target.property].values()) == np.isnan(known).sum()
