@@ -117,6 +117,9 @@ def finish_screen(
     from matscreen.report.result import ScreenInfo, ScreenResult
 
     device = Device.from_mapping(screen.device)
+    with ledger.stage("explain") as counter:
+        explanations = stages.explain_models(store, cards, progress=progress)
+        counter.items = len(explanations)
     with ledger.stage("rank") as counter:
         ranking = rank(screen, store, pulled, progress=progress)
         counter.items = len(ranking)
@@ -146,6 +149,7 @@ def finish_screen(
             "failures": "failures.csv",
             "configuration": "screen.json",
         },
+        explanations=tuple(explanations),
     )
     return export(screen, store, result, Path(folder), progress=progress)
 

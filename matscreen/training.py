@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,22 @@ def predict_property(
         raise ModelError(
             f"{property_name}: the surrogate returned no usable table; {error}"
         ) from error
+
+
+def model_explanation(store: Store, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the surrogate of a card looks at, made once and kept beside it.
+
+    Raises:
+        ModelError: The model or the rows that it learned from are not in the store.
+    """
+    from matscreen.surrogates.explanation_file import explanation_of
+
+    return explanation_of(card_folder(store, card), seed=int(card["split"]["seed"]))
+
+
+def card_folder(store: Store, card: Mapping[str, Any]) -> Path:
+    """Return the folder of the surrogate of a card."""
+    return _model_folder(store) / str(card["property"]) / str(card["data_hash"])[:16]
 
 
 def feature_names(features: pd.DataFrame) -> list[str]:

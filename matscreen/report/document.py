@@ -11,8 +11,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from matscreen.report import captions, figures, formatting, parity, tables
+from matscreen.report import captions, explanation_figures, figures, formatting, parity, tables
 from matscreen.report.axes import Figure
+from matscreen.report.explanations import (
+    Explanation,
+    column_words,
+    explanation_caption,
+    read_explanation,
+)
 from matscreen.report.palette import DARK, LIGHT, series_role
 from matscreen.report.quality import Quality, measure
 from matscreen.report.reference import number_lines
@@ -26,6 +32,22 @@ class _Parity:
     div: str
     caption: Markup
     drawn: bool
+
+
+@dataclass(frozen=True)
+class _Explained:
+    found: Explanation
+    number: int
+    caption: Markup
+    drawn: bool
+
+    @property
+    def leaders(self) -> list[str]:
+        return [bar.name for bar in self.found.groups[:3]]
+
+    @property
+    def curves(self) -> list[str]:
+        return [column_words(curve.column) for curve in self.found.curves]
 
 
 def write_report(path: str | Path, result: ScreenResult) -> Path:
@@ -42,7 +64,7 @@ def write_report(path: str | Path, result: ScreenResult) -> Path:
         The path written.
 
     Raises:
-        StoreError: A model card is malformed.
+        StoreError: A model card or an explanation is malformed.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,16 +77,21 @@ def render_report(result: ScreenResult) -> str:
     """Return the report of a screen as HTML text.
 
     Raises:
-        StoreError: A model card is malformed.
+        StoreError: A model card or an explanation is malformed.
     """
     from plotly.offline import get_plotlyjs
 
     lines = number_lines(result.reference_lines)
     qualities = tuple(measure(card) for card in result.model_cards)
-    drawings = _figures(result, qualities)
+    explanations = tuple(read_explanation(content) for content in result.explanations)
+    drawings = _figures(result, qualities) | _explanation_figures(explanations)
     parities = [
         _Parity(quality, f"parity-{i}", captions.parity_caption(quality), f"parity-{i}" in drawings)
         for i, quality in enumerate(qualities)
+    ]
+    explained = [
+        _Explained(found, i, explanation_caption(found), f"importance-{i}" in drawings)
+        for i, found in enumerate(explanations)
     ]
     shown = tables.listed_candidates(result)
     scale = tables.interval_scale(shown)
@@ -87,6 +114,7 @@ def render_report(result: ScreenResult) -> str:
         summary=captions.energy_summary(result),
         over_hull=figures.maps_hull(result),
         parities=parities,
+        explanations=explained,
         gates=tables.shares(common_reasons(dropped)),
         dropped=len(dropped),
         failure_shares=tables.failure_shares(result.failures),
@@ -110,6 +138,18 @@ def _figures(result: ScreenResult, qualities: tuple[Quality, ...]) -> dict[str, 
     made = {"energy": figures.energy_figure(result, lines), "map": figures.map_figure(result)}
     for index, quality in enumerate(qualities):
         made[f"parity-{index}"] = parity.parity_figure(quality)
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def _explanation_figures(explanations: tuple[Explanation, ...]) -> dict[str, Figure]:
+    made: dict[str, Figure | None] = {}
+    for index, found in enumerate(explanations):
+        made[f"importance-{index}"] = explanation_figures.importance_figure(
+            found.groups, unit=found.unit
+        )
+        made[f"dependence-{index}"] = explanation_figures.dependence_figure(
+            found.curves, name=found.name, unit=found.unit, logarithmic=found.logarithmic
+        )
     return {name: figure for name, figure in made.items() if figure is not None}
 
 

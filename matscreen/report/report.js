@@ -24,6 +24,8 @@
   }
 
   function draw(place, { light }) {
+    // Inside closed details there is no width yet; opening them changes it.
+    if (!place.clientWidth) return;
     const { data, layout, narrow } = structuredClone(figures[place.dataset.figure]);
     if (place.clientWidth < NARROW) override(layout, narrow);
     layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
@@ -31,7 +33,7 @@
     const swap = darkScheme.matches && !light ? recolour : (value) => value;
     return Plotly.react(place, swap(data), swap(layout), {
       displaylogo: false,
-      displayModeBar: place.dataset.figure.startsWith("parity") ? false : "hover",
+      displayModeBar: /^(parity|importance|dependence)/.test(place.dataset.figure) ? false : "hover",
       modeBarButtons: [["toImage"]],
       toImageButtonOptions: { format: "svg", filename: `matscreen-${place.dataset.figure}` },
     });

@@ -138,6 +138,7 @@ class ScreenResult:
         provenance: Tables `versions`, `seconds`, `joules`, `store_versions`, `identifiers`
             (name to value), the text `command`, and anything else worth showing.
         files: What lies beside the report: name to path relative to it.
+        explanations: What the surrogates look at, as `surrogates.explaining.explain` gives it.
 
     Raises:
         StoreError: A required column is missing.
@@ -151,6 +152,7 @@ class ScreenResult:
     counts: Mapping[str, int]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    explanations: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _require("ranking", self.ranking, REQUIRED_COLUMNS)
