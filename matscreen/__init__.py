@@ -20,13 +20,16 @@ if TYPE_CHECKING:
         describe,
         export,
         featurize,
+        list_datasets,
         predict,
         pull,
         rank,
+        read_dataset,
         screen,
         simulate,
         switching_energy,
         train,
+        train_dataset,
     )
     from matscreen.config import Screen, load_screen
     from matscreen.errors import MatscreenError
@@ -48,15 +51,18 @@ _HOME = {
     "describe": "matscreen.api",
     "export": "matscreen.api",
     "featurize": "matscreen.api",
+    "list_datasets": "matscreen.api",
     "load_screen": "matscreen.config",
     "predict": "matscreen.api",
     "pull": "matscreen.api",
     "rank": "matscreen.api",
+    "read_dataset": "matscreen.api",
     "screen": "matscreen.api",
     "simulate": "matscreen.api",
     "structure_id": "matscreen.identity",
     "switching_energy": "matscreen.api",
     "train": "matscreen.api",
+    "train_dataset": "matscreen.api",
 }
 
 __version__ = "0.1.0"
@@ -69,15 +75,18 @@ __all__ = [
     "describe",
     "export",
     "featurize",
+    "list_datasets",
     "load_screen",
     "predict",
     "pull",
     "rank",
+    "read_dataset",
     "screen",
     "simulate",
     "structure_id",
     "switching_energy",
     "train",
+    "train_dataset",
 ]
 
 

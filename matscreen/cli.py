@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from matscreen.commands.calibrate import calibrate
+from matscreen.commands.datasets import datasets
 from matscreen.commands.explain import explain
 from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.simulate import simulate
+from matscreen.commands.train import train
 from matscreen.commands.validate import app as validate
 from matscreen.errors import InputError, MatscreenError
 
@@ -33,7 +35,9 @@ app = typer.Typer(
 
 app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
+app.command()(datasets)
 app.command()(simulate)
+app.command()(train)
 app.command()(explain)
 app.command()(calibrate)
 app.command()(impact)
@@ -51,7 +55,8 @@ DEFAULT_STORE = Path(".matscreen/store")
 @app.command()
 def pull(
     source: Annotated[
-        str, typer.Argument(help="prototypes, files:PATH, optimade, or an installed source.")
+        str,
+        typer.Argument(help="prototypes, files:PATH, optimade, dataset:NAME, or an installed one."),
     ],
     url: Annotated[
         str | None, typer.Option(help="Base URL of the OPTIMADE provider.", metavar="URL")
@@ -61,6 +66,10 @@ def pull(
     ] = None,
     page_limit: Annotated[int | None, typer.Option(help="Entries a page.", min=1)] = None,
     max_items: Annotated[int | None, typer.Option(help="Stop after this many.", min=1)] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(help="Folder that published sets are read from first.", metavar="DIR"),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     quiet: QuietOption = False,
 ) -> None:
@@ -69,11 +78,18 @@ def pull(
     Examples:
       matscreen pull files:structures/
       matscreen pull optimade --url https://example.org/optimade --filter 'elements HAS "O"'
+      matscreen pull dataset:petretto_dielectric --mirror ~/datasets
     """
     from matscreen import stages
     from matscreen.sources import open_source
 
-    options = {"url": url, "filter": filter_, "page_limit": page_limit, "max_items": max_items}
+    options = {
+        "url": url,
+        "filter": filter_,
+        "page_limit": page_limit,
+        "max_items": max_items,
+        "mirror": mirror,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     with stages_bars(quiet=quiet) as progress:
         pulled = stages.pull(_store(store), open_source(source, **given), progress=progress)
@@ -100,39 +116,6 @@ def describe(
         count = stages.describe(_store(store), descriptor_set, progress=progress)
     if not quiet:
         typer.echo(f"{count} structures described with the set {descriptor_set!r}")
-
-
-@app.command()
-def train(
-    descriptor_set: Annotated[str, typer.Option("--set", help="Descriptor set.")] = "standard",
-    store: StoreOption = DEFAULT_STORE,
-    quiet: QuietOption = False,
-) -> None:
-    """Train a surrogate for every property with labels, and show how well it predicts."""
-    from rich.table import Table
-
-    from matscreen import stages
-    from matscreen.console import terminal
-
-    opened = _store(store)
-    with stages_bars(quiet=quiet) as progress:
-        stages.load_bundle(opened, progress=progress)
-        stages.describe(opened, descriptor_set, progress=progress)
-        cards = stages.train(opened, descriptor_set, progress=progress)
-    if quiet:
-        return
-    table = Table(title="Surrogates, cross-validated by chemical system")
-    for column in ("property", "unit", "labels", "MAE", "null MAE", "Spearman", "90 % coverage"):
-        table.add_column(column, justify="left" if column in {"property", "unit"} else "right")
-    for card in cards:
-        metrics = card["metrics"]
-        table.add_row(
-            card["property"],
-            card["unit"],
-            str(card["n_labels"]),
-            *(f"{metrics[key]:.3g}" for key in ("mae", "null_mae", "spearman", "coverage_90")),
-        )
-    terminal().print(table)
 
 
 @app.command()

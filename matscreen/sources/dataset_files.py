@@ -175,19 +175,26 @@ def companion(origin: Origin) -> Path | None:
     return path
 
 
-def where(dataset: Dataset, *, mirror: str | os.PathLike[str] | None = None) -> str:
-    """Say in a few words where a set would be read from, without reading it."""
+def where(
+    dataset: Dataset, *, mirror: str | os.PathLike[str] | None = None
+) -> tuple[str, Path | None]:
+    """Say where a set would be read from, without reading it.
+
+    Returns:
+        `mirror`, `cache`, the host of its home, or `needs a mirror`; and the file, where it is on
+        this machine.
+    """
     folder = _mirror(mirror)
     if folder is not None:
         for name in LAYOUTS:
             layout = dataset.layouts.get(name)
             if layout is not None and (folder / layout.file).is_file():
-                return f"mirror ({layout.file})"
+                return "mirror", folder / layout.file
     home = dataset.layouts.get("home")
     if home is None or home.url is None:
-        return "needs a mirror"
-    cached = (_cache(None) / _cached_name(dataset, home)).is_file()
-    return "cache" if cached else str(urlsplit(home.url).hostname)
+        return "needs a mirror", None
+    cached = _cache(None) / _cached_name(dataset, home)
+    return ("cache", cached) if cached.is_file() else (str(urlsplit(home.url).hostname), None)
 
 
 def sha256_of(path: Path) -> str:

@@ -138,11 +138,13 @@ class ClassLabel:
         name: Name.
         columns: Column by layout.
         meanings: Meaning of each number of the file.
+        evidence: One of the kinds of evidence.
     """
 
     name: str
     columns: Mapping[str, str]
     meanings: Mapping[int, str]
+    evidence: str
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,12 @@ def _dataset(name: str, entry: Mapping[str, Any]) -> Dataset:
         layouts=layouts,
         targets=tuple(_target(row) for row in entry.get("targets", ())),
         classes=tuple(
-            ClassLabel(row["name"], _columns(row), {int(k): v for k, v in row["values"].items()})
+            ClassLabel(
+                row["name"],
+                _columns(row),
+                {int(key): meaning for key, meaning in row["values"].items()},
+                row["evidence"],
+            )
             for row in entry.get("classes", ())
         ),
     )

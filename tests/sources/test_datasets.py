@@ -303,8 +303,8 @@ def test_the_mirror_of_the_environment_is_read_first(tmp_path, monkeypatch):
 
     table = read_dataset("wolverton_oxides", downloader=refuse)
     assert table.origin.path == tmp_path / "wolverton_oxides.csv"
-    assert where(get_dataset("wolverton_oxides")) == "mirror (wolverton_oxides.csv)"
-    assert where(get_dataset("expt_gap")) == "ndownloader.figshare.com"
+    assert where(get_dataset("wolverton_oxides")) == ("mirror", table.origin.path)
+    assert where(get_dataset("expt_gap")) == ("ndownloader.figshare.com", None)
 
 
 def test_a_mirror_that_is_no_folder_is_a_mistake(tmp_path):
@@ -334,7 +334,7 @@ def test_a_download_is_checked_before_it_is_read_and_then_cached(tmp_path, monke
         assert table.values["band_gap"] == pytest.approx([3.2, 7.8])
         assert table.origin.verified
     assert asked == ["https://ndownloader.figshare.com/files/13464434"]
-    assert where(get_dataset("expt_gap")) == "cache"
+    assert where(get_dataset("expt_gap")) == ("cache", table.origin.path)
 
 
 def test_an_unknown_hash_is_shown_recorded_and_held_to(tmp_path):
@@ -363,7 +363,7 @@ def test_a_set_without_an_address_names_its_home(tmp_path):
     bare = replace(dataset, layouts={"mirror": dataset.layouts["mirror"]})
     with pytest.raises(InputError, match=r"cmr\.fysik\.dtu\.dk.*Castelli.*--mirror"):
         locate(bare, mirror=tmp_path)
-    assert where(bare) == "needs a mirror"
+    assert where(bare) == ("needs a mirror", None)
 
 
 # The https download itself

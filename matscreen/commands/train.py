@@ -1,0 +1,219 @@
+"""`matscreen train`: surrogates from the labels of a store, or from a published data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from matscreen.dataset_training import DatasetTraining
+
+DEFAULT_STORE = Path(".matscreen/store")
+
+
+def train(
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Published data set to learn from; see `matscreen datasets`."),
+    ] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option("--property", help="Properties of the set; all by default.", metavar="NAME"),
+    ] = None,
+    descriptor_set: Annotated[
+        str | None,
+        typer.Option("--set", help="Descriptor set: standard; with --dataset fast."),
+    ] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(help="Folder with published sets, read before the network.", metavar="DIR"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the models of a set.", metavar="DIR"),
+    ] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(help="Learn from this many rows of the set, drawn.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw, folds and models.")] = 0,
+    store: Annotated[
+        Path,
+        typer.Option(
+            "--store", envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR"
+        ),
+    ] = DEFAULT_STORE,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Train a surrogate for every property with labels, and show how well it predicts.
+
+    Without --dataset the labels of the store are used. With it a published set is read from a
+    mirror folder (--mirror, MATSCREEN_MIRROR) or its public home, and each surrogate is kept in
+    its own folder with its card and the rows it learned from.
+
+    Examples:
+      matscreen train
+      matscreen train --dataset wolverton_oxides -o models/wolverton
+      matscreen train --dataset petretto_dielectric --set full --mirror ~/datasets
+    """
+    if dataset is None:
+        _refuse_without_dataset(
+            {"--property": properties, "--mirror": mirror, "-o": output, "--max-rows": max_rows}
+        )
+        _train_store(store, descriptor_set or "standard", seed, quiet=quiet)
+        return
+    from matscreen.commands.progress import stages_bars
+    from matscreen.console import terminal
+    from matscreen.dataset_training import train_dataset
+
+    with stages_bars(quiet=quiet) as progress:
+        finished = train_dataset(
+            dataset,
+            properties,
+            descriptor_set=descriptor_set or "fast",
+            folder=output,
+            mirror=mirror,
+            max_rows=max_rows,
+            seed=seed,
+            progress=progress,
+        )
+    if not quiet:
+        terminal().print(training_summary(finished))
+
+
+def training_summary(finished: DatasetTraining) -> Any:
+    """Return what training on a set gave, for the terminal: scores, losses, origin, next steps."""
+    from rich.console import Group
+    from rich.text import Text
+
+    table, described = finished.table, finished.described
+    lines = [
+        f"{table.dataset.citation}. Licence: {table.dataset.licence}",
+        f"read from {table.origin.path}",
+    ]
+    if not table.origin.verified and table.origin.place == "home":
+        lines.append(f"no hash of it was known; received sha256 {table.origin.sha256}, recorded")
+    lost = {reason: n for reason, n in _losses(finished).items() if n}
+    rows = f"{table.n_rows:,} rows: {len(described.rows):,} described from their {described.basis}"
+    lines.append(", ".join([rows, *(f"{n:,} {reason}" for reason, n in lost.items())]))
+    for trained in finished.trained:
+        omitted = table.omitted[trained.target.property]
+        if omitted:
+            left_out = ", ".join(
+                f"{n:,} {reason.replace('_', ' ')}" for reason, n in omitted.items()
+            )
+            lines.append(f"{trained.target.property}: {left_out}")
+    warned = [f"no surrogate: {reason}" for reason in finished.refused.values()]
+    warned += [
+        f"{trained.target.property}: no better than a constant; it needs more labels or other "
+        "descriptors (--set)"
+        for trained in finished.trained
+        if _is_useless(trained.card)
+    ]
+    first = finished.trained[0].folder
+    steps = (
+        f"matscreen explain-model {first}",
+        f"matscreen edge export {first} -o bundle",
+    )
+    folders = [str(trained.folder) for trained in finished.trained]
+    return Group(
+        Text(table.dataset.title, style="bold"),
+        Text("\n".join(lines), style="dim"),
+        Text(""),
+        scores([trained.card for trained in finished.trained]),
+        *(Text(warning, style="yellow") for warning in warned),
+        Text(""),
+        Text.assemble(("models  ", "dim"), "\n        ".join(folders), overflow="fold"),
+        Text.assemble(("next    ", "dim"), "\n        ".join(steps), overflow="fold"),
+    )
+
+
+def scores(cards: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the cross-validated scores of surrogates as a table for the terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    names = ("property", "unit", "labels", "MAE", "null MAE", "90 % coverage", "in domain", "CPU s")
+    for name in names:
+        left = name in {"property", "unit"}
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for card in cards:
+        metrics = card["metrics"]
+        table.add_row(
+            card["property"],
+            card["unit"],
+            f"{card['n_labels']:,}",
+            _number(metrics["mae"]),
+            _number(metrics["null_mae"]),
+            _percent(metrics["coverage_90"]),
+            _percent(metrics["fraction_in_domain"]),
+            f"{card['cpu_seconds']:.1f}",
+            style="yellow" if _is_useless(card) else None,
+        )
+    return table
+
+
+def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) -> None:
+    from matscreen import stages
+    from matscreen.commands.progress import stages_bars
+    from matscreen.console import terminal
+    from matscreen.store import Store
+
+    opened = Store(str(store) if "://" in str(store) else store)
+    with stages_bars(quiet=quiet) as progress:
+        stages.load_bundle(opened, progress=progress)
+        stages.describe(opened, descriptor_set, progress=progress)
+        cards = stages.train(opened, descriptor_set, seed=seed, progress=progress)
+    if quiet:
+        return
+    from rich.table import Table
+
+    table = Table(title="Surrogates, cross-validated by chemical system")
+    for column in ("property", "unit", "labels", "MAE", "null MAE", "Spearman", "90 % coverage"):
+        table.add_column(column, justify="left" if column in {"property", "unit"} else "right")
+    for card in cards:
+        metrics = card["metrics"]
+        table.add_row(
+            card["property"],
+            card["unit"],
+            str(card["n_labels"]),
+            *(_number(metrics[key]) for key in ("mae", "null_mae", "spearman", "coverage_90")),
+        )
+    terminal().print(table)
+
+
+def _refuse_without_dataset(options: Mapping[str, object]) -> None:
+    from matscreen.errors import InputError
+
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InputError(
+            f"{', '.join(given)} belongs to training on a published set: add --dataset NAME "
+            "(names: matscreen datasets)"
+        )
+
+
+def _losses(finished: DatasetTraining) -> dict[str, int]:
+    losses: dict[str, int] = {"merged with another": finished.table.n_merged}
+    for failure in finished.table.failures:
+        reason = failure.reason.replace("_", " ")
+        losses[reason] = losses.get(reason, 0) + 1
+    for reason, count in finished.described.failed.items():
+        losses[reason.replace("_", " ")] = losses.get(reason.replace("_", " "), 0) + count
+    return losses
+
+
+def _is_useless(card: Mapping[str, Any]) -> bool:
+    return bool(card["metrics"]["mae"] >= card["metrics"]["null_mae"])
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
