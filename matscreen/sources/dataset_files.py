@@ -65,7 +65,7 @@ class HttpsDownloader:
     Attributes:
         limit: Largest file, bytes.
         client: HTTP client; a new one a file by default.
-        progress: Called with `download`, bytes done, and their total when the server says it.
+        progress: Called with `download kB`, what is done, and the total when the server says it.
     """
 
     limit: int = MAX_DOWNLOAD
@@ -119,7 +119,7 @@ class HttpsDownloader:
                     raise SourceError(_too_large(response, self.limit))
                 file.write(chunk)
                 if self.progress is not None:
-                    self.progress("download", done, total)
+                    self.progress("download kB", done // 1000, total and total // 1000)
 
 
 def locate(
@@ -137,7 +137,7 @@ def locate(
         mirror: Mirror folder; the one of `MATSCREEN_MIRROR` by default.
         cache: Folder of downloads; the one of `MATSCREEN_CACHE`, or the user's cache, by default.
         downloader: Called instead of the https download.
-        progress: Called with `download`, bytes done and their total.
+        progress: Called with `download kB`, what is done, and the total.
 
     Raises:
         InputError: The mirror is no folder, or the set is in no mirror and has no known address.

@@ -113,7 +113,7 @@ def read_dataset(
         mirror: Folder that is searched before the network; `MATSCREEN_MIRROR` by default.
         cache: Folder of downloads; `MATSCREEN_CACHE`, or the user's cache, by default.
         downloader: Called instead of the https download.
-        progress: Called with `download`, bytes done and their total.
+        progress: Called with `download kB`, what is done, and the total.
 
     Raises:
         InputError: No set has this name, or it is neither in the mirror nor at a known address.

@@ -397,24 +397,25 @@ def test_redirects_are_followed_by_https_only(tmp_path):
 def test_a_response_beyond_the_limit_is_cut(tmp_path, stated):
     def handler(request: httpx.Request) -> httpx.Response:
         if stated:
-            return httpx.Response(200, content=b"x" * 2000)
+            return httpx.Response(200, content=b"x" * 900_000)
         return httpx.Response(200, stream=_Endless())
 
-    progress: list[int] = []
+    progress: list[tuple[str, int]] = []
     download = HttpsDownloader(
-        limit=1000,
+        limit=200_000,
         client=client(handler),
-        progress=lambda _name, done, _total: progress.append(done),
+        progress=lambda name, done, _total: progress.append((name, done)),
     )
-    with pytest.raises(SourceError, match="larger than 1,000 bytes"):
+    with pytest.raises(SourceError, match="larger than 200,000 bytes"):
         download("https://example.org/big", str(tmp_path / "big"))
-    assert max(progress, default=0) <= 1000
+    assert set(progress) <= {("download kB", kilobytes) for kilobytes in range(201)}
+    assert stated or progress  # what arrives before the limit is counted
 
 
 class _Endless(httpx.SyncByteStream):
     def __iter__(self):
         while True:
-            yield b"x" * 300
+            yield b"x" * 70_000
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -466,6 +467,25 @@ def test_pulled_labels_carry_evidence_and_the_name_of_the_set(tmp_path):
     provenance = store.read("provenance").to_pandas()
     assert set(provenance["licence"]) == {"CC-BY-4.0"}
     assert set(provenance["source_id"]) == {"MgO", "BaTiO3"}
+
+
+def test_one_crystal_from_a_set_and_from_a_file_is_one_candidate(tmp_path):
+    from matscreen import stages
+    from matscreen.store import Store
+
+    make.castelli(tmp_path)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, crystal in zip(
+        "abcd", read_dataset("castelli_perov5", tmp_path).crystals, strict=False
+    ):
+        crystal.to_pymatgen().to(filename=str(folder / f"{name}.cif"))
+    store = Store(tmp_path / "store")
+    stages.pull(store, open_source("dataset:castelli_perov5", mirror=tmp_path))
+    stages.pull(store, open_source(f"files:{folder}"))
+    assert store.read("candidates").num_rows == 4
+    found = store.read("provenance").to_pandas().groupby("structure_id")["source"].agg(set)
+    assert all(sources == {"dataset:castelli_perov5", "files"} for sources in found)
 
 
 @pytest.mark.parametrize(
