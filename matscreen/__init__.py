@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from matscreen.config import Screen, load_screen
     from matscreen.errors import MatscreenError
     from matscreen.identity import structure_id
+    from matscreen.insight import figure, importances, partial_dependence
     from matscreen.mechanisms.device import Device
+    from matscreen.own_models import fit, load_model
     from matscreen.store import Store
     from matscreen.structures import Crystal
 
@@ -51,8 +53,13 @@ _HOME = {
     "describe": "matscreen.api",
     "export": "matscreen.api",
     "featurize": "matscreen.api",
+    "figure": "matscreen.insight",
+    "fit": "matscreen.own_models",
+    "importances": "matscreen.insight",
     "list_datasets": "matscreen.api",
+    "load_model": "matscreen.own_models",
     "load_screen": "matscreen.config",
+    "partial_dependence": "matscreen.insight",
     "predict": "matscreen.api",
     "pull": "matscreen.api",
     "rank": "matscreen.api",
@@ -75,8 +82,13 @@ __all__ = [
     "describe",
     "export",
     "featurize",
+    "figure",
+    "fit",
+    "importances",
     "list_datasets",
+    "load_model",
     "load_screen",
+    "partial_dependence",
     "predict",
     "pull",
     "rank",

@@ -234,7 +234,7 @@ def _curve(found: PartialDependence) -> dict[str, Any]:
         "upper": _plain(found.upper),
         "in_domain": _plain(found.in_domain),
         "individual": [_plain(curve) for curve in found.individual],
-        "values": _plain(_thinned(found.values[0])),
+        "values": _plain(_thinned(found.observed[0])),
     }
 
 

@@ -38,7 +38,7 @@ class PartialDependence:
         upper: Mean upper end, of the same shape.
         in_domain: Share of the rows inside the applicability domain, of the same shape.
         individual: Predictions of each row, (n, a) or (n, a, b).
-        values: Values of the columns in all rows that have them, (m,) each.
+        observed: Values of the columns in all rows that have them, (m,) each.
     """
 
     columns: tuple[str, ...]
@@ -48,7 +48,7 @@ class PartialDependence:
     upper: FloatArray
     in_domain: FloatArray
     individual: FloatArray
-    values: tuple[FloatArray, ...]
+    observed: tuple[FloatArray, ...]
 
 
 def partial_dependence(
@@ -121,7 +121,7 @@ def partial_dependence(
         upper=average(found.upper),
         in_domain=found.in_domain.reshape(len(rows), *shape).mean(axis=0),
         individual=found.mean.reshape(len(rows), *shape),
-        values=values,
+        observed=values,
     )
 
 

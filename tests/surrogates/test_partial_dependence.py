@@ -75,7 +75,7 @@ def test_averages_of_a_log_property_are_geometric():
 
 def test_rows_without_the_column_have_no_say():
     found = dependence(["rare"], max_rows=1000)
-    assert len(found.individual) == len(found.values[0]) == 200
+    assert len(found.individual) == len(found.observed[0]) == 200
 
 
 def test_it_is_the_same_every_time():
