@@ -13,6 +13,7 @@ import typer
 from matscreen.commands.calibrate import calibrate
 from matscreen.commands.datasets import datasets
 from matscreen.commands.explain import explain
+from matscreen.commands.explain_model import explain_model
 from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
 from matscreen.commands.progress import stages_bars
@@ -39,6 +40,7 @@ app.command()(datasets)
 app.command()(simulate)
 app.command()(train)
 app.command()(explain)
+app.command()(explain_model)
 app.command()(calibrate)
 app.command()(impact)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from pymatgen.core import Structure
 
+from matscreen import stages
 from matscreen.config import load_screen
 from matscreen.identity import Registry
 from matscreen.screening import run_screen
@@ -144,3 +145,18 @@ def test_a_neuron_is_made_of_what_was_seen_to_switch(shared_store, tmp_path):
     assert "VO2" in set(spots["formula"])
     unseen = neuron[~neuron["feasible"] & (neuron["mechanism"] == "josephson")]
     assert unseen["reasons"].str.contains("no_known_superconductor").any()
+
+
+def test_every_surrogate_is_explained_and_only_once(finished, shared_store, tmp_path, monkeypatch):
+    result = finished.result
+    explained = {found["model_id"]: found for found in result.explanations}
+    assert set(explained) == {card["model_id"] for card in result.model_cards}
+    assert all(found["groups"][0]["importance"] > 0.0 for found in result.explanations)
+    assert "What the surrogates look at" in (finished.folder / "report.html").read_text("utf-8")
+
+    def never(*_arguments, **_options):
+        raise AssertionError("explained twice")
+
+    monkeypatch.setattr("matscreen.surrogates.explanation_file.explain", never)
+    again = stages.explain_models(shared_store, result.model_cards)
+    assert again == list(result.explanations)

@@ -93,6 +93,17 @@ def joule_axis(span: Sequence[float], *, title: str) -> dict[str, Any]:
     }
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of every decade between two powers of ten; beyond two decades only 1."""
+    steps = (1, 2, 5) if high - low < 2.0 else (1,)
+    ticks = [
+        float(f"{step}e{power}")
+        for power in range(math.floor(low), math.ceil(high) + 1)
+        for step in steps
+    ]
+    return [tick for tick in ticks if low <= math.log10(tick) <= high]
+
+
 def base_layout() -> dict[str, Any]:
     """Return the layout of every figure, in the light palette and without a background."""
     return {

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from matscreen.report.axes import Figure, axis, base_layout, plain, short, thin
+from matscreen.report.axes import Figure, axis, base_layout, log_ticks, plain, short, thin
 from matscreen.report.explanations import Bar, Curve, column_words, with_unit
 from matscreen.report.formatting import DASH, format_number, format_percent, words
 from matscreen.report.palette import LIGHT
@@ -119,7 +119,10 @@ def dependence_figure(
     low, high = _ends(curves, logarithmic=logarithmic)
     scale: dict[str, Any] = {"range": [low, high]}
     if logarithmic:
-        scale = {"type": "log", "range": [math.log10(low), math.log10(high)]}
+        ends = [math.log10(low), math.log10(high)]
+        ticks = log_ticks(*ends)
+        scale = {"type": "log", "range": ends, "tickvals": ticks}
+        scale["ticktext"] = [f"{tick:g}" for tick in ticks]
     for index, curve in enumerate(curves):
         number = "" if index == 0 else str(index + 1)
         row, column = divmod(index, across)

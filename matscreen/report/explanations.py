@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from matscreen.errors import StoreError
 from matscreen.properties import PROPERTIES
-from matscreen.report.formatting import format_number, plural, words
+from matscreen.report.formatting import format_number, listing, plural, words
 
 _STATISTICS = {
     "minimum": "least",
@@ -36,6 +36,9 @@ _NAMES = {
     "distance_aa_min": "least A–A distance",
     "distance_ab_min": "least A–B distance",
     "distance_bb_min": "least B–B distance",
+    "site_electronegativity_difference_ax": "A–X electronegativity difference",
+    "site_electronegativity_difference_bx": "B–X electronegativity difference",
+    "radius_ratio_cation": "ratio of cation radii",
     "hop_xx_min": "least X–X hop",
     "hop_xx_mean": "mean X–X hop",
     "hop_xx_std": "spread of X–X hops",
@@ -176,7 +179,7 @@ def explanation_caption(found: Explanation) -> Markup:
     )
     unclear = [bar.name for bar in found.groups[1:4] if not clearly_less(bar, leader)]
     if unclear:
-        text += Markup(", and without {} about as much").format(Markup(" or ").join(unclear))
+        text += Markup("; that it matters more than {} is not certain").format(listing(unclear))
     idle = sum(bar.importance <= 2.0 * bar.error for bar in found.groups)
     if idle:
         text += Markup(". {} of {} groups do not stand out from chance").format(

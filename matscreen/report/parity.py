@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from matscreen.report.axes import Figure, axis, base_layout, plain, short, thin
+from matscreen.report.axes import Figure, axis, base_layout, log_ticks, plain, short, thin
 from matscreen.report.formatting import DASH, format_number
 from matscreen.report.palette import LIGHT
 from matscreen.report.quality import Quality
@@ -45,7 +45,7 @@ def parity_figure(quality: Quality) -> Figure | None:
     unit = f" ({plain(quality.unit)})" if quality.unit not in {"", "1"} else ""
     scale: dict[str, Any] = {"nticks": 6, "range": _padded(ends, log=quality.logarithmic)}
     if quality.logarithmic:
-        ticks = _log_ticks(*scale["range"])
+        ticks = log_ticks(*scale["range"])
         scale |= {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
     figure.update_layout(
         base_layout(),
@@ -94,14 +94,3 @@ def _padded(ends: Sequence[float], *, log: bool) -> list[float]:
     low, high = (math.log10(ends[0]), math.log10(ends[1])) if log else (ends[0], ends[1])
     pad = 0.06 * (high - low) or 0.5
     return [low - pad, high + pad]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 of every decade between two powers of ten; beyond two decades only 1."""
-    steps = (1, 2, 5) if high - low < 2.0 else (1,)
-    ticks = [
-        float(f"{step}e{power}")
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for step in steps
-    ]
-    return [tick for tick in ticks if low <= math.log10(tick) <= high]

@@ -92,13 +92,13 @@ def test_columns_read_as_words(column, text):
 def test_the_caption_gives_the_errors_with_their_unit(found):
     text = explanation_caption(found).striptags().replace("\xa0", " ")
     assert "Without group 0 the error rises from 0.17 eV to 0.27 eV" in text
-    assert "about as much" not in text
+    assert "not certain" not in text
     assert "67 rows held out, 1,200 to learn from" in text
 
 
 def test_groups_of_like_importance_are_said_to_be_so(found):
     near = replace(found, groups=(Bar("one", 0.10, 0.02), Bar("two", 0.08, 0.02)))
-    assert "and without two about as much" in explanation_caption(near)
+    assert "that it matters more than two is not certain" in explanation_caption(near)
     assert not clearly_less(near.groups[1], near.groups[0])
     assert clearly_less(Bar("far", 0.01, 0.01), near.groups[0])
 

@@ -1,0 +1,135 @@
+"""`matscreen explain-model`: how good a surrogate is and what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from matscreen.report.explanations import Explanation
+
+_COLUMNS = 8
+_BAR = 24
+
+
+def explain_model(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of a model, as `train` leaves it.", metavar="MODEL_FOLDER"),
+    ],
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Write importances and partial dependence here.", metavar="HTML"),
+    ] = None,
+) -> None:
+    """Show how good a surrogate is, what its descriptors are worth, and which ones lead.
+
+    Importances are measured on chemical systems that were held out, by the surrogate's regressors
+    fitted once more to the others; the result is kept beside the model.
+
+    Examples:
+      matscreen explain-model models/wolverton_oxides/band_gap
+      matscreen explain-model .matscreen/store/models/well_depth/0123456789abcdef --figure why.html
+    """
+    from matscreen.console import terminal
+    from matscreen.report.explanation_page import write_page
+    from matscreen.report.explanations import read_explanation
+    from matscreen.surrogates.explanation_file import explanation_of
+    from matscreen.surrogates.persistence import load_card
+
+    content = explanation_of(folder)
+    card = load_card(folder)
+    found = read_explanation(content)
+    console = terminal()
+    _summary(console, card, found)
+    if found.error is None:
+        console.print("The constant model looks at nothing: there is nothing more to explain.")
+    else:
+        _importances(console, found, content)
+    if figure is not None:
+        console.print(f"written: {write_page(figure, found)}")
+
+
+def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> None:
+    from rich.table import Table
+
+    metrics, unit = card["metrics"], "" if found.unit == "1" else f" {found.unit}"
+    console.rule(f"[bold]{found.name.replace('_', ' ')}[/]  {card['model']}", align="left")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    used = f"{card['n_used_features']} of {len(card['labels'])} descriptors"
+    described = f" ({card['descriptor_set']})" if card["descriptor_set"] else ""
+    table.add_row(
+        "learned from",
+        f"{card['n_labels']:,} labels of {card['n_groups']:,} chemical systems, {used}{described}",
+    )
+    table.add_row(
+        "error",
+        f"[bold]{_number(metrics['mae'])}{unit}[/] on unseen systems (mean absolute), a constant "
+        f"{_number(metrics['null_mae'])}{unit}; rank correlation {_number(metrics['spearman'])}",
+    )
+    table.add_row(
+        "90 % intervals",
+        f"hold {_percent(metrics['coverage_90'])} of held-out labels, "
+        f"{_percent(metrics['coverage_worst_fifth'])} of the fifth they hold least; "
+        f"median width {_number(metrics['median_width'])}{unit}",
+    )
+    table.add_row(
+        "domain", f"{_percent(metrics['fraction_in_domain'])} of held-out labels lie inside"
+    )
+    if card["fallback"]:
+        table.add_row("note", f"only a constant: {str(card['fallback']).replace('_', ' ')}")
+    console.print(table)
+
+
+def _importances(console: Console, found: Explanation, content: Mapping[str, Any]) -> None:
+    unit = "" if found.unit == "1" else f" ({found.unit})"
+    counts = {row["group"]: row["n_columns"] for row in content["groups"]}
+    groups = _table(f"rise of the error without a group{unit}", "group", "columns")
+    top = max(found.groups[0].importance, 1e-300)
+    for bar in found.groups:
+        groups.add_row(
+            bar.name,
+            str(counts[bar.name]),
+            f"{bar.importance:.3g}",
+            f"± {bar.error:.2g}",
+            "█" * round(_BAR * max(0.0, bar.importance) / top),
+        )
+    console.print(groups)
+    columns = _table(f"rise of the error without a column{unit}", "column", "group")
+    for bar, row in list(zip(found.columns, content["columns"], strict=True))[:_COLUMNS]:
+        columns.add_row(bar.name, row["group"], f"{bar.importance:.3g}", f"± {bar.error:.2g}", "")
+    console.print(columns)
+    console.print(
+        f"Before permutation the error on {found.n_held} held-out rows is {found.error:.3g}"
+        f"{unit and ' ' + found.unit}, after learning from {found.n_fitted:,} rows of other "
+        "systems. Correlated groups share importance; none of it is a cause.",
+        style="dim",
+    )
+
+
+def _table(title: str, name: str, second: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column(name, no_wrap=True)
+    table.add_column(second, justify="right" if second == "columns" else "left", no_wrap=True)
+    table.add_column("rise", justify="right")
+    table.add_column("", style="dim")
+    table.add_column("", style="cyan", no_wrap=True)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "an unknown share" if value is None else f"{100.0 * value:.0f} %"
