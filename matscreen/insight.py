@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matscreen.store import Store
 
 _DRAWN = 40
+_BUTTONS = 26
 
 
 def importances(
@@ -142,6 +143,7 @@ def figure(*tables: pd.DataFrame) -> go.Figure:
     """
     from matscreen.report import explanation_figures as figures
     from matscreen.report.explanations import Bar
+    from matscreen.report.palette import LIGHT
 
     kinds = {str(table.attrs.get("kind")) for table in tables}
     single = tables[0] if len(tables) == 1 else None
@@ -175,8 +177,13 @@ def figure(*tables: pd.DataFrame) -> go.Figure:
             f"{', '.join(sorted(kinds)) or 'nothing'}"
         )
     width = 720 if len(tables) > 1 else 620
+    # A notebook may be dark, and its buttons lie over the top of a figure.
     return drawn.figure.update_layout(
-        height=drawn.height, width=width, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff"
+        height=drawn.height + _BUTTONS,
+        width=width,
+        margin={"t": 8 + _BUTTONS},
+        paper_bgcolor=LIGHT["paper"],
+        plot_bgcolor=LIGHT["paper"],
     )
 
 
@@ -221,12 +228,11 @@ def _is_pair(table: pd.DataFrame) -> bool:
 
 def _explanation(
     model: Model | Store | str | Path, name: str | None, descriptor_set: str
-) -> dict[str, Any]:
-    from matscreen.surrogates.explaining import explain
+) -> Mapping[str, Any]:
     from matscreen.surrogates.explanation_file import explanation_of
 
     if isinstance(model, Model):
-        return explain(model.surrogate, model.rows)
+        return model.explanation
     return explanation_of(_folder(model, name, descriptor_set))
 
 

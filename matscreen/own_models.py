@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,13 @@ class Model:
         import pandas as pd
 
         return pd.DataFrame(dict(self.card["out_of_fold"]))
+
+    @cached_property
+    def explanation(self) -> Mapping[str, Any]:
+        """What the surrogate looks at, made on first use; `importances` gives it as a table."""
+        from matscreen.surrogates.explaining import explain
+
+        return explain(self.surrogate, self.rows)
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """Predict rows of descriptors, with 90 % intervals, in the unit of the property.
