@@ -39,6 +39,9 @@ _NAMES = {
     "site_electronegativity_difference_ax": "A–X electronegativity difference",
     "site_electronegativity_difference_bx": "B–X electronegativity difference",
     "radius_ratio_cation": "ratio of cation radii",
+    "coordination_x_by_b": "coordination of X by B",
+    "order_q4": "bond order Q4",
+    "order_q6": "bond order Q6",
     "hop_xx_min": "least X–X hop",
     "hop_xx_mean": "mean X–X hop",
     "hop_xx_std": "spread of X–X hops",
@@ -148,6 +151,8 @@ def read_explanation(content: Mapping[str, Any]) -> Explanation:
 
 def column_words(column: str) -> str:
     """Return a descriptor column as words: `site_b_nd_valence` is `B site: d electrons`."""
+    if column in _NAMES:
+        return _NAMES[column]
     if match := _ELEMENTAL.fullmatch(column):
         return f"{_STATISTICS[match[1]]} {_quantity(match[2])}"
     if match := _ION.fullmatch(column):

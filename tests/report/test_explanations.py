@@ -81,6 +81,7 @@ def found():
         ("magpie_mean_electronegativity", "mean electronegativity"),
         ("site_b_nd_valence", "B site: d electrons"),
         ("site_a_melting_t", "A site: melting point"),
+        ("coordination_x_by_b", "coordination of X by B"),
         ("bond_misfit_a", "bond misfit (A site)"),
         ("global_instability_index", "global instability index"),
     ],
