@@ -12,6 +12,7 @@ import typer
 
 from matscreen.commands.calibrate import calibrate
 from matscreen.commands.datasets import datasets
+from matscreen.commands.edge import app as edge
 from matscreen.commands.explain import explain
 from matscreen.commands.explain_model import explain_model
 from matscreen.commands.export import app as export
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
+app.add_typer(edge, name="edge")
 app.command()(datasets)
 app.command()(simulate)
 app.command()(train)

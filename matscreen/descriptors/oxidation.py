@@ -370,3 +370,21 @@ def charge_features(compositions: Compositions, charges: FloatArray) -> FloatArr
         ),
     )
     return np.stack(columns, axis=1)
+
+
+@cache
+def frequent_charges(sign: int) -> FloatArray:
+    """Return the oxidation state of one sign that each element has most often in the ICSD.
+
+    Args:
+        sign: 1 for cations, -1 for anions.
+
+    Returns:
+        Oxidation states by atomic number, (119,), e; NaN for an element without such ions.
+    """
+    found = np.full(119, np.nan)
+    for z, shares in _ion_frequencies().items():
+        of_sign = {q: share for q, share in shares.items() if q * sign > 0}
+        if of_sign:
+            found[z] = max(of_sign, key=lambda q: (of_sign[q], -abs(q)))
+    return found

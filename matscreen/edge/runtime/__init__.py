@@ -1,0 +1,1 @@
+"""Files that are copied into every bundle. They import nothing of matscreen."""

@@ -1,0 +1,229 @@
+"""The small model that an edge bundle holds, and its reference implementation in numpy.
+
+A student maps features to a value in the space of its property, the size of the error to expect,
+and the distance to the materials it was taught with. `graph` says the same in ONNX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from matscreen.edge.forests import Forest
+from matscreen.edge.networks import Network
+from matscreen.structures import FloatArray, IntArray
+from matscreen.surrogates.space import Space
+
+Float32 = npt.NDArray[np.float32]
+
+Level = Literal["formula", "structure"]
+
+UNSEEN: Final = 2.0
+"""What each element that the teacher never saw adds to the distance, in thresholds: enough for the
+full widening."""
+HALF_WIDTH_PER_SIGMA: Final = 1.645
+MAX_Z: Final = 5.0
+_N_COMPONENTS: Final = 16
+_N_LANDMARKS: Final = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Standardiser:
+    """Features to inputs of order one; unknown ones become the mean.
+
+    Features are held within the range that was taught, so that a network never extrapolates.
+
+    Attributes:
+        columns: Features that vary, (k,).
+        low: Smallest value taught, (k,).
+        high: Largest value taught, (k,).
+        mean: (k,).
+        inverse: One over the standard deviation, (k,).
+    """
+
+    columns: IntArray
+    low: Float32
+    high: Float32
+    mean: Float32
+    inverse: Float32
+
+    def transform(self, X: FloatArray) -> Float32:
+        """Return standardised inputs, (n, k)."""
+        x = np.asarray(X, dtype=np.float32)[:, self.columns]
+        x = np.where(np.isnan(x), self.mean, np.clip(x, self.low, self.high))
+        z = np.clip((x - self.mean) * self.inverse, -MAX_Z, MAX_Z)
+        return np.asarray(z, dtype=np.float32)
+
+
+def fit_standardiser(X: FloatArray) -> Standardiser:
+    """Fit to rows of features, (n, k); a column that no row knows or that never varies drops."""
+    x = np.asarray(X, dtype=np.float32).astype(np.float64)
+    known = np.isfinite(x)
+    low = np.where(known, x, np.inf).min(axis=0)
+    high = np.where(known, x, -np.inf).max(axis=0)
+    columns = np.flatnonzero(high > low)
+    x, low, high = x[:, columns], low[columns], high[columns]
+    mean, deviation = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+    inverse = 1.0 / np.maximum(deviation, 1e-6 * np.maximum(np.abs(mean), 1e-3))
+    found = (item.astype(np.float32) for item in (low, high, mean, inverse))
+    return Standardiser(columns, *found)
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Applicability domain: distance to the nearest of a few centres of the taught materials.
+
+    Attributes:
+        projection: Standardised inputs to leading principal components, (k, d).
+        centres: (l, d).
+        threshold: Largest distance inside the domain.
+        constant_half: Half width of the interval of a model that knows nothing.
+    """
+
+    projection: Float32
+    centres: FloatArray
+    threshold: float
+    constant_half: float
+
+    def distance(self, Z: Float32) -> FloatArray:
+        """Return the distance of rows of standardised inputs, (n,)."""
+        points = (Z @ self.projection).astype(np.float64)
+        squares = np.square(points).sum(axis=1, keepdims=True)
+        # |p - c|² = |p|² - 2 p·c + |c|², as the graph computes it.
+        apart = squares - 2.0 * points @ self.centres.T + np.square(self.centres).sum(axis=1)
+        return np.asarray(np.sqrt(np.maximum(apart.min(axis=1), 0.0)))
+
+    def widen(self, half: FloatArray, distance: FloatArray) -> FloatArray:
+        """Widen half widths outside the domain, by the rule of `surrogates.domain`."""
+        excess = np.clip(distance / self.threshold - 1.0, 0.0, 1.0)
+        return np.asarray(half + excess * np.maximum(half, self.constant_half))
+
+
+def place_landmarks(
+    Z: Float32, *, threshold: float = 1.0, constant_half: float = 0.0, seed: int = 0
+) -> Landmarks:
+    """Place centres by k-means among rows of standardised inputs, (n, k)."""
+    from sklearn.cluster import KMeans
+
+    count = max(1, min(_N_COMPONENTS, Z.shape[1], len(Z) // 4))
+    _, _, axes = np.linalg.svd(Z - Z.mean(axis=0), full_matrices=False)
+    projection = axes[:count].T.astype(np.float32)
+    points = (Z @ projection).astype(np.float64)
+    distinct = len(np.unique(points.round(9), axis=0))
+    n_centres = max(1, min(_N_LANDMARKS, len(Z) // 4, distinct))
+    centres = KMeans(n_centres, n_init=1, random_state=seed).fit(points).cluster_centers_
+    return Landmarks(projection, centres.astype(np.float64), threshold, constant_half)
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorSize:
+    """The size of the error to expect, up to the factor that calibration fixes.
+
+    Attributes:
+        forest: Trees whose sum is the logarithm of the size; None for a constant size of one.
+        low: Smallest logarithm.
+        high: Largest logarithm.
+    """
+
+    forest: Forest | None = None
+    low: float = 0.0
+    high: float = 0.0
+
+    def sizes(self, X: FloatArray) -> FloatArray:
+        """Return the size for each row of features, (n,)."""
+        if self.forest is None:
+            return np.ones(len(X))
+        return np.asarray(np.exp(np.clip(self.forest.predict(X), self.low, self.high)))
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a bundle says, (n,) each, in the unit of the property.
+
+    Attributes:
+        mean: Predicted value; of a property on a log scale the median.
+        lower: Lower end of the 90 % interval.
+        upper: Upper end of the 90 % interval.
+        distance: Distance to the taught materials.
+        in_domain: Whether it is within the threshold.
+    """
+
+    mean: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    distance: FloatArray
+    in_domain: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Student:
+    """A calibrated small model of one property.
+
+    Attributes:
+        property: Registry name.
+        level: What it scores.
+        n_features: Number of features.
+        inputs: From features to inputs of the regressor.
+        regressor: A network on standardised inputs, or trees on the features as they are.
+        offset: Added to the scaled output, space of the property.
+        spread: Times the output.
+        error: Size of the error.
+        quantile: Half width over size.
+        domain: Applicability domain.
+        label_error: Deviation of a label of value zero, and its growth with the value.
+        unseen: 1 for elements that the teacher never saw, by atomic number, (119,).
+    """
+
+    property: str
+    level: Level
+    n_features: int
+    inputs: Standardiser
+    regressor: Network | Forest
+    offset: float
+    spread: float
+    error: ErrorSize
+    quantile: float
+    domain: Landmarks
+    label_error: tuple[float, float]
+    unseen: FloatArray
+
+    def center(self, X: FloatArray) -> FloatArray:
+        """Return predictions in the space of the property, within its bounds, (n,)."""
+        return centers(self.property, self.inputs, self.regressor, (self.offset, self.spread), X)
+
+    def predict(self, X: FloatArray, n_unseen: FloatArray) -> Scores:
+        """Score rows of features.
+
+        Args:
+            X: Features, (n, n_features); NaN means unknown.
+            n_unseen: Number of elements in each row that the teacher never saw, (n,).
+        """
+        space = Space.of(self.property)
+        center = self.center(X)
+        threshold = self.domain.threshold
+        distance = self.domain.distance(self.inputs.transform(X)) + UNSEEN * threshold * n_unseen
+        half = self.domain.widen(self.quantile * self.error.sizes(X), distance)
+        floor, slope = self.label_error
+        half = np.hypot(half, HALF_WIDTH_PER_SIGMA * np.hypot(floor, slope * center))
+        mean, lower, upper = space.interval(center, half)
+        return Scores(mean, lower, upper, distance, distance <= threshold)
+
+
+def centers(
+    name: str,
+    inputs: Standardiser,
+    regressor: Network | Forest,
+    scaling: tuple[float, float],
+    X: FloatArray,
+) -> FloatArray:
+    """Return predictions of a regressor in the space of its property, within its bounds, (n,)."""
+    output = (
+        regressor.predict(inputs.transform(X))
+        if isinstance(regressor, Network)
+        else regressor.predict(X)
+    )
+    offset, spread = scaling
+    return Space.of(name).clip(offset + spread * np.asarray(output, dtype=np.float64))
