@@ -14,6 +14,7 @@ from matscreen.atomic import write_atomically
 from matscreen.edge.graph import OUTPUTS, student_model
 from matscreen.edge.lean import VERSION as LEAN_VERSION
 from matscreen.edge.networks import Network
+from matscreen.edge.structure_code import write_structure_code
 from matscreen.edge.student import Student
 from matscreen.errors import InputError
 from matscreen.properties import get_property
@@ -89,6 +90,8 @@ def write_bundle(
     write_atomically(target / CARD, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_atomically(target / "README.md", _readme(student, content))
     write_atomically(target / "score.py", runtime_text("score.py"))
+    if student.level == "structure":
+        write_structure_code(target)
     return target
 
 

@@ -265,6 +265,8 @@ def _fit_size(F: FloatArray, residual: FloatArray, seed: int) -> ErrorSize:
         min_leaf=max(20, len(residual) // 100),
         seed=seed,
     )
+    if not len(forest.roots):
+        return ErrorSize()
     logs = np.log(np.maximum(residual, small))
     return ErrorSize(forest, float(logs.min()), float(np.quantile(logs, 0.99)))
 

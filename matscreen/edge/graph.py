@@ -10,7 +10,7 @@ from matscreen.edge.forests import Forest
 from matscreen.edge.lean_graph import add_lean_features
 from matscreen.edge.networks import Network
 from matscreen.edge.nodes import Graph
-from matscreen.edge.student import HALF_WIDTH_PER_SIGMA, MAX_Z, UNSEEN, Student
+from matscreen.edge.student import HALF_WIDTH_PER_SIGMA, UNSEEN, Student
 from matscreen.surrogates.space import Space
 
 OUTPUTS: Final = ("mean", "lower", "upper", "distance", "in_domain")
@@ -33,28 +33,27 @@ def student_model(student: Student, metadata: dict[str, str]) -> bytes:
     """
     graph = Graph()
     along = graph.constant([1], np.int64)
-    unseen = None
+    strange = None
     if student.level == "formula":
         elements = graph.input("elements", np.int64, ["n", "m"])
         amounts = graph.input("amounts", np.float64, ["n", "m"])
         features = add_lean_features(graph, elements, amounts)
-        # An empty slot repeats an element, so the largest says whether any element is new.
-        new = graph.add("Gather", graph.constant(student.unseen), elements)
-        unseen = graph.add("ReduceSum", _unrepeated(graph, new, amounts), along, keepdims=0)
+        penalty = UNSEEN * student.domain.threshold * student.unseen
+        # An empty slot repeats an element, so it cannot add a new one.
+        strange = graph.add("Gather", graph.constant(penalty), elements)
+        strange = graph.add("ReduceMax", strange, along, keepdims=0)
     else:
         features = graph.input("features", np.float32, ["n", student.n_features])
     inputs = _inputs(graph, student, features)
     center = _center(graph, student, features, inputs)
-    distance = _distance(graph, student, inputs, unseen)
+    distance = _distance(graph, student, inputs, strange)
     half = _half_width(graph, student, features, center, distance)
-    space = Space.of(student.property)
-    ends = {
-        "mean": center,
-        "lower": graph.add("Sub", center, half),
-        "upper": graph.add("Add", center, half),
-    }
-    for name, value in ends.items():
-        graph.output(name, np.float64, ["n"], _backward(graph, space, value))
+    sides = graph.add("Mul", graph.add("Unsqueeze", half, along), graph.constant([0.0, -1.0, 1.0]))
+    ends = graph.add("Add", graph.add("Unsqueeze", center, along), sides)
+    ends = _backward(graph, Space.of(student.property), ends)
+    for position, name in enumerate(OUTPUTS[:3]):
+        column = graph.add("Gather", ends, graph.constant(position, np.int64), axis=1)
+        graph.output(name, np.float64, ["n"], column)
     graph.output("distance", np.float64, ["n"], distance)
     inside = graph.add("LessOrEqual", distance, graph.constant(student.domain.threshold))
     graph.output("in_domain", np.bool_, ["n"], inside)
@@ -63,25 +62,18 @@ def student_model(student: Student, metadata: dict[str, str]) -> bytes:
     )
 
 
-def _unrepeated(graph: Graph, values: str, amounts: str) -> str:
-    """Return values with zero in the empty slots."""
-    used = graph.add("Greater", amounts, graph.constant(0.0))
-    return graph.add("Where", used, values, graph.constant(0.0))
-
-
 def _inputs(graph: Graph, student: Student, features: str) -> str:
     """Standardise, float32 (n, k)."""
     known = student.inputs
-    x = graph.add("Gather", features, graph.constant(known.columns, np.int64), axis=1)
-    mean = graph.constant(known.mean, np.float32)
-    held = graph.add("Max", x, graph.constant(known.low, np.float32))
-    held = graph.add("Min", held, graph.constant(known.high, np.float32))
-    if student.level == "structure":
-        held = graph.add("Where", graph.add("IsNaN", x), mean, held)
-    z = graph.add("Mul", graph.add("Sub", held, mean), graph.constant(known.inverse, np.float32))
-    return graph.add(
-        "Clip", z, graph.constant(-MAX_Z, np.float32), graph.constant(MAX_Z, np.float32)
+    scale, shift, low, high = (
+        graph.constant(item, np.float32)
+        for item in (known.scale, known.shift, known.low, known.high)
     )
+    z = graph.add("Add", graph.add("Mul", features, scale), shift)
+    held = graph.add("Min", graph.add("Max", z, low), high)
+    if student.level == "formula":
+        return held
+    return graph.add("Where", graph.add("IsNaN", z), graph.constant(0.0, np.float32), held)
 
 
 def _center(graph: Graph, student: Student, features: str, inputs: str) -> str:
@@ -119,9 +111,6 @@ def add_network(graph: Graph, network: Network, inputs: str) -> str:
 
 def add_forest(graph: Graph, forest: Forest, features: str) -> str:
     """Add the sum of trees without its base, float32 (n,)."""
-    if not len(forest.roots):
-        first = graph.add("Gather", features, graph.constant(0, np.int64), axis=1)
-        return graph.add("Where", graph.add("IsNaN", first), *[graph.constant(0, np.float32)] * 2)
 
     def child(nodes: np.ndarray) -> tuple[list[int], list[int]]:
         return np.where(nodes < 0, -1 - nodes, nodes).tolist(), (nodes < 0).astype(int).tolist()
@@ -149,22 +138,23 @@ def add_forest(graph: Graph, forest: Forest, features: str) -> str:
     return graph.add("Squeeze", votes, graph.constant([1], np.int64))
 
 
-def _distance(graph: Graph, student: Student, inputs: str, unseen: str | None) -> str:
-    """Measure the distance to the nearest landmark, float64 (n,)."""
+def _distance(graph: Graph, student: Student, inputs: str, strange: str | None) -> str:
+    """Measure the distance to the nearest landmark and add what is `strange`, float64 (n,)."""
     domain = student.domain
     points = graph.cast(
         graph.add("MatMul", inputs, graph.constant(domain.projection, np.float32)), np.float64
     )
     along = graph.constant([1], np.int64)
     squares = graph.add("ReduceSum", graph.add("Mul", points, points), along, keepdims=1)
-    apart = graph.add("MatMul", points, graph.constant(-2.0 * domain.centres.T))
-    apart = graph.add("Add", apart, graph.constant(np.square(domain.centres).sum(axis=1)))
+    apart = graph.add(
+        "Gemm",
+        points,
+        graph.constant(-2.0 * domain.centres.T),
+        graph.constant(np.square(domain.centres).sum(axis=1)),
+    )
     nearest = graph.add("ReduceMin", graph.add("Add", apart, squares), along, keepdims=0)
     distance = graph.add("Sqrt", graph.add("Max", nearest, graph.constant(0.0)))
-    if unseen is None:
-        return distance
-    penalty = graph.add("Mul", unseen, graph.constant(UNSEEN * domain.threshold))
-    return graph.add("Add", distance, penalty)
+    return distance if strange is None else graph.add("Add", distance, strange)
 
 
 def _half_width(graph: Graph, student: Student, features: str, center: str, distance: str) -> str:
@@ -175,10 +165,11 @@ def _half_width(graph: Graph, student: Student, features: str, center: str, dist
         ones = graph.add("Equal", center, center)
         half = graph.add("Mul", graph.cast(ones, np.float64), graph.constant(student.quantile))
     else:
+        base = error.forest.base
         log = graph.cast(add_forest(graph, error.forest, features), np.float64)
-        log = graph.add("Add", log, graph.constant(error.forest.base))
-        log = graph.add("Clip", log, graph.constant(error.low), graph.constant(error.high))
-        half = graph.add("Mul", graph.add("Exp", log), graph.constant(student.quantile))
+        ends = (graph.constant(error.low - base), graph.constant(error.high - base))
+        size = graph.add("Exp", graph.add("Clip", log, *ends))
+        half = graph.add("Mul", size, graph.constant(student.quantile * np.exp(base)))
     excess = graph.add("Div", distance, graph.constant(domain.threshold))
     excess = graph.add("Sub", excess, graph.constant(1.0))
     excess = graph.add("Clip", excess, graph.constant(0.0), graph.constant(1.0))

@@ -35,9 +35,9 @@ def add_lean_features(graph: Graph, elements: str, amounts: str) -> str:
     found = graph.add("Gather", graph.constant(both), elements)  # (n, m, 2 k)
     sums = graph.add("MatMul", weights, found)
     means = graph.add("Div", sums, share)
-    first, second = _halves(graph, means, count)
+    first, second = graph.split(means, 2, axis=2)
     variance = graph.add("Sub", second, graph.add("Mul", first, first))
-    plain, _ = _halves(graph, found, count)
+    plain = graph.add("Gather", graph.constant(tables.properties), elements)
     largest = graph.add("ReduceMax", plain, along_slots, keepdims=1)
     smallest = graph.add("ReduceMin", plain, along_slots, keepdims=1)
 
@@ -88,12 +88,3 @@ def _role_masks(graph: Graph, elements: str, along_slots: str) -> str:
     masks = graph.add("Concat", a_site, b_site, anion, every, axis=1)
     shape = graph.constant([0, len(lean.ROLES), -1], np.int64)
     return graph.cast(graph.add("Reshape", masks, shape), np.float64)
-
-
-def _halves(graph: Graph, values: str, count: int) -> tuple[str, str]:
-    """Cut the last axis, 2 k long, into halves."""
-    start, middle, end, axis = (graph.constant([i], np.int64) for i in (0, count, 2 * count, 2))
-    return (
-        graph.add("Slice", values, start, middle, axis),
-        graph.add("Slice", values, middle, end, axis),
-    )

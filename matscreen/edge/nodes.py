@@ -55,6 +55,13 @@ class Graph:
         self._nodes.append(node)
         return name
 
+    def split(self, source: str, parts: int, *, axis: int) -> list[str]:
+        """Cut an axis into equal parts."""
+        names = [f"v{len(self._nodes)}_{part}" for part in range(parts)]
+        node = self._onnx.helper.make_node("Split", [source], names, axis=axis, num_outputs=parts)
+        self._nodes.append(node)
+        return names
+
     def cast(self, source: str, dtype: Any) -> str:
         """Convert to another type."""
         return self.add("Cast", source, to=self._kind(dtype))

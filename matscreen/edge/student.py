@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from matscreen.edge.forests import Forest
 from matscreen.edge.networks import Network
-from matscreen.structures import FloatArray, IntArray
+from matscreen.structures import FloatArray
 from matscreen.surrogates.space import Space
 
 Float32 = npt.NDArray[np.float32]
@@ -22,7 +22,7 @@ Float32 = npt.NDArray[np.float32]
 Level = Literal["formula", "structure"]
 
 UNSEEN: Final = 2.0
-"""What each element that the teacher never saw adds to the distance, in thresholds: enough for the
+"""What an element that the teacher never saw adds to the distance, in thresholds: enough for the
 full widening."""
 HALF_WIDTH_PER_SIGMA: Final = 1.645
 MAX_Z: Final = 5.0
@@ -32,44 +32,42 @@ _N_LANDMARKS: Final = 128
 
 @dataclass(frozen=True, eq=False)
 class Standardiser:
-    """Features to inputs of order one; unknown ones become the mean.
+    """Features to inputs of order one; unknown ones and those that never vary become zero.
 
-    Features are held within the range that was taught, so that a network never extrapolates.
+    Inputs are held within the range that was taught, so that a network never extrapolates.
 
     Attributes:
-        columns: Features that vary, (k,).
-        low: Smallest value taught, (k,).
-        high: Largest value taught, (k,).
-        mean: (k,).
-        inverse: One over the standard deviation, (k,).
+        scale: One over the standard deviation of each feature, (k,).
+        shift: Minus its mean over the deviation, (k,).
+        low: Smallest input, (k,).
+        high: Largest input, (k,).
     """
 
-    columns: IntArray
+    scale: Float32
+    shift: Float32
     low: Float32
     high: Float32
-    mean: Float32
-    inverse: Float32
 
     def transform(self, X: FloatArray) -> Float32:
         """Return standardised inputs, (n, k)."""
-        x = np.asarray(X, dtype=np.float32)[:, self.columns]
-        x = np.where(np.isnan(x), self.mean, np.clip(x, self.low, self.high))
-        z = np.clip((x - self.mean) * self.inverse, -MAX_Z, MAX_Z)
-        return np.asarray(z, dtype=np.float32)
+        z = np.asarray(X, dtype=np.float32) * self.scale + self.shift
+        return np.where(np.isnan(z), np.float32(0.0), np.clip(z, self.low, self.high))
 
 
 def fit_standardiser(X: FloatArray) -> Standardiser:
-    """Fit to rows of features, (n, k); a column that no row knows or that never varies drops."""
+    """Fit to rows of features, (n, k)."""
     x = np.asarray(X, dtype=np.float32).astype(np.float64)
     known = np.isfinite(x)
-    low = np.where(known, x, np.inf).min(axis=0)
-    high = np.where(known, x, -np.inf).max(axis=0)
-    columns = np.flatnonzero(high > low)
-    x, low, high = x[:, columns], low[columns], high[columns]
-    mean, deviation = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
-    inverse = 1.0 / np.maximum(deviation, 1e-6 * np.maximum(np.abs(mean), 1e-3))
-    found = (item.astype(np.float32) for item in (low, high, mean, inverse))
-    return Standardiser(columns, *found)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, x, 0.0).sum(axis=0) / count
+    apart = np.where(known, x - mean, 0.0)
+    deviation = np.sqrt(np.square(apart).sum(axis=0) / count)
+    varies = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-3)
+    scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
+    low = np.maximum(apart.min(axis=0) * scale, -MAX_Z)
+    high = np.minimum(apart.max(axis=0) * scale, MAX_Z)
+    found = (item.astype(np.float32) for item in (scale, -mean * scale, low, high))
+    return Standardiser(*found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,17 +192,17 @@ class Student:
         """Return predictions in the space of the property, within its bounds, (n,)."""
         return centers(self.property, self.inputs, self.regressor, (self.offset, self.spread), X)
 
-    def predict(self, X: FloatArray, n_unseen: FloatArray) -> Scores:
+    def predict(self, X: FloatArray, unseen: FloatArray) -> Scores:
         """Score rows of features.
 
         Args:
             X: Features, (n, n_features); NaN means unknown.
-            n_unseen: Number of elements in each row that the teacher never saw, (n,).
+            unseen: 1 for rows with an element that the teacher never saw, else 0, (n,).
         """
         space = Space.of(self.property)
         center = self.center(X)
         threshold = self.domain.threshold
-        distance = self.domain.distance(self.inputs.transform(X)) + UNSEEN * threshold * n_unseen
+        distance = self.domain.distance(self.inputs.transform(X)) + UNSEEN * threshold * unseen
         half = self.domain.widen(self.quantile * self.error.sizes(X), distance)
         floor, slope = self.label_error
         half = np.hypot(half, HALF_WIDTH_PER_SIGMA * np.hypot(floor, slope * center))

@@ -143,10 +143,10 @@ def make_task(property_name: str, card: Mapping[str, Any], rows: TrainingSet) ->
             f"{property_name}: the surrogate is a constant ({card['fallback'] or 'no model'} "
             "predicts better): there is nothing to compress; add labels of other chemical systems"
         )
-    if name not in FORMULA_SETS:
+    if name not in (*FORMULA_SETS, *STRUCTURE_SETS):
         raise ModelError(
             f"{property_name}: trained on the descriptor set {name!r}; a bundle can compute "
-            f"{', '.join(FORMULA_SETS)}: train on one of these"
+            f"{', '.join((*FORMULA_SETS, *STRUCTURE_SETS))}: train on one of these"
         )
     usable = Space.of(property_name).allows(rows.y) & np.isfinite(rows.X).any(axis=1)
     compositions = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,4 +98,38 @@ def compression(task: Task) -> Compression:
         fit_ridge,
         label_error=(0.05, 0.01),
         n_extra=400,
+    )
+
+
+# Everything but the standard library, numpy, moyopy and onnxruntime (and what that imports) is
+# hidden, as in an environment that holds nothing else.
+_ALONE = """
+import runpy, sys
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+
+class Bare:
+    allowed = {"numpy", "onnxruntime", "moyopy", "describing", "flatbuffers", "packaging", "google"}
+
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in self.allowed or top.startswith("_"):
+            return PathFinder.find_spec(name, path, target)
+        return None
+
+sys.meta_path[:] = [BuiltinImporter, FrozenImporter, Bare()]
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run_alone(bundle: Path, *arguments, text=None):
+    """Run the score.py of a bundle where matscreen and its dependencies cannot be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", _ALONE, str(bundle / "score.py"), *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=bundle.parent,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        check=False,
     )
