@@ -80,7 +80,6 @@ def boost(
     *,
     n_trees: int,
     n_leaves: int,
-    weight: FloatArray | None = None,
     loss: str = "squared_error",
     min_leaf: int = 10,
     seed: int = 0,
@@ -92,7 +91,6 @@ def boost(
         y: Targets, (n,).
         n_trees: Number of trees.
         n_leaves: Most leaves of one tree.
-        weight: Weight of each row, (n,).
         loss: Loss of scikit-learn's histogram gradient boosting.
         min_leaf: Fewest rows of a leaf.
         seed: Seed of the features that each split may choose from.
@@ -109,7 +107,7 @@ def boost(
         max_features=0.3,
         early_stopping=False,
         random_state=seed,
-    ).fit(np.asarray(X, dtype=np.float32).astype(np.float64), y, sample_weight=weight)
+    ).fit(np.asarray(X, dtype=np.float32).astype(np.float64), y)
     return from_boosting(model)
 
 

@@ -14,6 +14,7 @@ Float32 = npt.NDArray[np.float32]
 Precision = Literal["float32", "float16", "int8"]
 
 _BATCH: Final = 256
+_FEWEST_STEPS: Final = 600
 _RATE: Final = 3e-3
 _DECAY: Final = 1e-2
 
@@ -78,7 +79,7 @@ def fit_network(
         Z: Standardised inputs, (n, k).
         y: Standardised targets, (n,).
         hidden: Width of each hidden layer.
-        epochs: Passes over the rows.
+        epochs: Passes over the rows; more with few rows, to make 600 steps.
         weight: Weight of each row, (n,).
         seed: Seed of the first weights and of the order of the rows.
     """
@@ -92,7 +93,9 @@ def fit_network(
     parameters[-2] *= np.float32(0.1)
     first = [np.zeros_like(p) for p in parameters]
     second = [np.zeros_like(p) for p in parameters]
-    steps = epochs * -(-len(Z) // _BATCH)
+    batches = -(-len(Z) // _BATCH)
+    epochs = max(epochs, -(-_FEWEST_STEPS // batches))
+    steps = epochs * batches
     step = 0
     for _ in range(epochs):
         order = rng.permutation(len(Z))

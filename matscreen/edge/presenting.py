@@ -30,7 +30,7 @@ def comparison_table(comparison: Comparison) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"{comparison.property_name} ({comparison.unit}), {comparison.n_rows} labels",
+        title=f"{comparison.property_name}{_in_unit(comparison)}, {comparison.n_rows} labels",
         caption=f"Chosen: {comparison.reason}.\nTimes: {comparison.timed}. Energy is processor "
         "time at an assumed power.",
     )
@@ -86,7 +86,9 @@ def comparison_figure(comparison: Comparison) -> Any:
                 row=1,
                 col=column,
             )
-        figure.update_xaxes(type="log", title=unit, dtick=1, row=1, col=column)
+        figure.update_xaxes(
+            type="log", title=unit, dtick="D2" if column == 1 else 1, row=1, col=column
+        )
     figure.add_vline(x=MAX_BYTES / 1e3, line_dash="dot", line_color="#888", row=1, col=1)
     figure.add_annotation(
         x=math.log10(MAX_BYTES / 1e3),
@@ -98,7 +100,9 @@ def comparison_figure(comparison: Comparison) -> Any:
         xanchor="left",
         xshift=4,
     )
-    figure.update_yaxes(title=f"Interval score, {comparison.unit} (less is better)", col=1)
+    figure.update_yaxes(
+        title=f"Interval score{_in_unit(comparison)}, less is better", exponentformat="none", col=1
+    )
     figure.update_layout(
         template="plotly_white",
         title=f"Edge models of {comparison.property_name}: chosen {comparison.chosen}",
@@ -129,6 +133,10 @@ def _groups(comparison: Comparison) -> list[tuple[dict[str, Any], list[int]]]:
     }
     groups.append(({"name": f"chosen: {comparison.chosen}", "marker": ring}, picked))
     return [(style, picked) for style, picked in groups if picked]
+
+
+def _in_unit(comparison: Comparison) -> str:
+    return "" if comparison.unit == "1" else f" in {comparison.unit}"
 
 
 def _values(row: Measured) -> tuple[float, ...]:

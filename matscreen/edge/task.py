@@ -29,7 +29,7 @@ FEWEST_EXTRA: Final = 4_000
 EXTRA_PER_LABEL: Final = 4
 
 _LABEL_SHARE: Final = 0.5
-_LABEL_WEIGHT: Final = 3.0
+_LABEL_WEIGHT: Final = 3
 
 
 class Teacher(Protocol):
@@ -114,7 +114,9 @@ class Task:
         return Lessons(
             X=np.concatenate([self.F[rows], extra_seen[kept]]),
             y=np.concatenate([taught, imagined[kept]]),
-            weight=np.concatenate([np.full(len(rows), _LABEL_WEIGHT), np.ones(int(kept.sum()))]),
+            weight=np.concatenate(
+                [np.full(len(rows), _LABEL_WEIGHT), np.ones(int(kept.sum()), np.int64)]
+            ),
             n_labelled=len(rows),
         )
 
