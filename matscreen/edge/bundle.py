@@ -72,7 +72,8 @@ def write_bundle(
         },
         "domain": {
             "method": "distance to the nearest of a few centres of the labelled materials in "
-            "principal components; an element that no label holds adds two thresholds",
+            "principal components, and across to it how far features lie outside the range of the "
+            "labelled ones; an element that no label holds adds two thresholds",
             "threshold": student.domain.threshold,
         },
         "metrics": {key: round(value, 6) for key, value in metrics.items()},

@@ -8,7 +8,7 @@ fold, which neither of them ever saw. The intervals are conformal on those resid
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -169,15 +169,13 @@ def _compress(
             votes[variant.name][held] = taught.centers(
                 task.property_name, variant.name, task.F[held]
             )
-        distance[held] = taught.landmarks.distance(taught.inputs.transform(task.F[held]))
+        distance[held] = taught.landmarks.distance(taught.inputs.free(task.F[held]))
         null[held] = np.median(y[rows])
     say("the students of all rows")
     threshold = max(float(np.quantile(distance, DOMAIN_QUANTILE)), 1e-9)
     constant_half = constant_half_width(y, np.abs(y - null), task.groups)
     taught = _teach(task, surrogate, variants, np.arange(n), n_extra=n_extra, seed=seed)
-    domain = Landmarks(
-        taught.landmarks.projection, taught.landmarks.centres, threshold, constant_half
-    )
+    domain = replace(taught.landmarks, threshold=threshold, constant_half=constant_half)
     offset, spread = taught.lessons.scaling
     graded = []
     for variant in variants:
@@ -214,7 +212,7 @@ def _teach(
 ) -> _Taught:
     lessons = task.lessons(teacher, rows, n_extra=n_extra, seed=seed)
     inputs = fit_standardiser(lessons.X)
-    landmarks = place_landmarks(inputs.transform(task.F[rows]), seed=seed)
+    landmarks = place_landmarks(inputs.free(task.F[rows]), inputs, seed=seed)
     fitted: dict[Any, Network | Forest] = {}
     for variant in variants:
         if variant.recipe not in fitted:

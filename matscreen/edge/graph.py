@@ -65,21 +65,24 @@ def student_model(student: Student, metadata: dict[str, str]) -> bytes:
 def _inputs(graph: Graph, student: Student, features: str) -> str:
     """Standardise, float32 (n, k)."""
     known = student.inputs
-    scale, shift, low, high = (
-        graph.constant(item, np.float32)
-        for item in (known.scale, known.shift, known.low, known.high)
-    )
+    scale, shift = (graph.constant(item, np.float32) for item in (known.scale, known.shift))
     z = graph.add("Add", graph.add("Mul", features, scale), shift)
-    held = graph.add("Min", graph.add("Max", z, low), high)
     if student.level == "formula":
-        return held
-    return graph.add("Where", graph.add("IsNaN", z), graph.constant(0.0, np.float32), held)
+        return z
+    return graph.add("Where", graph.add("IsNaN", z), graph.constant(0.0, np.float32), z)
+
+
+def _held(graph: Graph, values: str, low: np.ndarray, high: np.ndarray) -> str:
+    """Hold values within a range of each column."""
+    above = graph.add("Max", values, graph.constant(low, np.float32))
+    return graph.add("Min", above, graph.constant(high, np.float32))
 
 
 def _center(graph: Graph, student: Student, features: str, inputs: str) -> str:
     """Predict in the space of the property, within its bounds, float64 (n,)."""
     if isinstance(student.regressor, Network):
-        output = add_network(graph, student.regressor, inputs)
+        held = _held(graph, inputs, student.inputs.low, student.inputs.high)
+        output = add_network(graph, student.regressor, held)
         base = 0.0
     else:
         output, base = add_forest(graph, student.regressor, features), student.regressor.base
@@ -141,8 +144,12 @@ def add_forest(graph: Graph, forest: Forest, features: str) -> str:
 def _distance(graph: Graph, student: Student, inputs: str, strange: str | None) -> str:
     """Measure the distance to the nearest landmark and add what is `strange`, float64 (n,)."""
     domain = student.domain
+    inside = _held(graph, inputs, domain.low, domain.high)
+    outside = graph.add("Sub", inputs, inside)
+    outside = graph.add("Mul", outside, graph.constant(domain.weight, np.float32))
+    outside = graph.cast(outside, np.float64)
     points = graph.cast(
-        graph.add("MatMul", inputs, graph.constant(domain.projection, np.float32)), np.float64
+        graph.add("MatMul", inside, graph.constant(domain.projection, np.float32)), np.float64
     )
     along = graph.constant([1], np.int64)
     squares = graph.add("ReduceSum", graph.add("Mul", points, points), along, keepdims=1)
@@ -153,7 +160,9 @@ def _distance(graph: Graph, student: Student, inputs: str, strange: str | None) 
         graph.constant(np.square(domain.centres).sum(axis=1)),
     )
     nearest = graph.add("ReduceMin", graph.add("Add", apart, squares), along, keepdims=0)
-    distance = graph.add("Sqrt", graph.add("Max", nearest, graph.constant(0.0)))
+    nearest = graph.add("Max", nearest, graph.constant(0.0))
+    beyond = graph.add("ReduceSum", graph.add("Mul", outside, outside), along, keepdims=0)
+    distance = graph.add("Sqrt", graph.add("Add", nearest, beyond))
     return distance if strange is None else graph.add("Add", distance, strange)
 
 

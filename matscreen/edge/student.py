@@ -26,6 +26,9 @@ UNSEEN: Final = 2.0
 full widening."""
 HALF_WIDTH_PER_SIGMA: Final = 1.645
 MAX_Z: Final = 5.0
+_CONSTANT_UNIT: Final = 0.01
+"""Departure from a feature that all labelled rows share, relative to its size (at least one), that
+counts as one standard deviation: nobody knows what such a change does."""
 _N_COMPONENTS: Final = 16
 _N_LANDMARKS: Final = 128
 
@@ -37,8 +40,9 @@ class Standardiser:
     Inputs are held within the range that was taught, so that a network never extrapolates.
 
     Attributes:
-        scale: One over the standard deviation of each feature, (k,).
-        shift: Minus its mean over the deviation, (k,).
+        scale: One over the standard deviation of each feature, (k,); over 1 % of its size where
+            it never varies.
+        shift: Minus its mean times the scale, (k,).
         low: Smallest input, (k,).
         high: Largest input, (k,).
     """
@@ -50,8 +54,12 @@ class Standardiser:
 
     def transform(self, X: FloatArray) -> Float32:
         """Return standardised inputs, (n, k)."""
+        return np.asarray(np.clip(self.free(X), self.low, self.high))
+
+    def free(self, X: FloatArray) -> Float32:
+        """Return standardised inputs, not held within the range, (n, k)."""
         z = np.asarray(X, dtype=np.float32) * self.scale + self.shift
-        return np.where(np.isnan(z), np.float32(0.0), np.clip(z, self.low, self.high))
+        return np.where(np.isnan(z), np.float32(0.0), z)
 
 
 def fit_standardiser(X: FloatArray) -> Standardiser:
@@ -63,36 +71,49 @@ def fit_standardiser(X: FloatArray) -> Standardiser:
     apart = np.where(known, x - mean, 0.0)
     deviation = np.sqrt(np.square(apart).sum(axis=0) / count)
     varies = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-3)
-    scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
-    low = np.maximum(apart.min(axis=0) * scale, -MAX_Z)
-    high = np.minimum(apart.max(axis=0) * scale, MAX_Z)
+    unit = np.where(varies, deviation, _CONSTANT_UNIT * np.maximum(np.abs(mean), 1.0))
+    scale = np.where(known.any(axis=0), 1.0 / unit, 0.0)
+    low = np.where(varies, np.maximum(apart.min(axis=0) * scale, -MAX_Z), 0.0)
+    high = np.where(varies, np.minimum(apart.max(axis=0) * scale, MAX_Z), 0.0)
     found = (item.astype(np.float32) for item in (scale, -mean * scale, low, high))
     return Standardiser(*found)
 
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """Applicability domain: distance to the nearest of a few centres of the taught materials.
+    """Applicability domain: distance to the nearest of a few centres of the labelled materials.
+
+    The distance is taken in the leading principal components of the inputs; across to them comes
+    how far the inputs lie outside the range of the labelled ones.
 
     Attributes:
         projection: Standardised inputs to leading principal components, (k, d).
         centres: (l, d).
+        low: Smallest input of a labelled row, (k,).
+        high: Largest, (k,).
+        weight: Times what lies outside the range, (k,).
         threshold: Largest distance inside the domain.
         constant_half: Half width of the interval of a model that knows nothing.
     """
 
     projection: Float32
     centres: FloatArray
+    low: Float32
+    high: Float32
+    weight: Float32
     threshold: float
     constant_half: float
 
     def distance(self, Z: Float32) -> FloatArray:
-        """Return the distance of rows of standardised inputs, (n,)."""
-        points = (Z @ self.projection).astype(np.float64)
+        """Return the distance of rows of standardised inputs, not held within a range, (n,)."""
+        inside = np.clip(Z, self.low, self.high)
+        points = (inside @ self.projection).astype(np.float64)
         squares = np.square(points).sum(axis=1, keepdims=True)
         # |p - c|² = |p|² - 2 p·c + |c|², as the graph computes it.
         apart = squares - 2.0 * points @ self.centres.T + np.square(self.centres).sum(axis=1)
-        return np.asarray(np.sqrt(np.maximum(apart.min(axis=1), 0.0)))
+        nearest = np.maximum(apart.min(axis=1), 0.0)
+        outside = np.square(((Z - inside) * self.weight).astype(np.float64)).sum(axis=1)
+        return np.asarray(np.sqrt(nearest + outside))
 
     def widen(self, half: FloatArray, distance: FloatArray) -> FloatArray:
         """Widen half widths outside the domain, by the rule of `surrogates.domain`."""
@@ -100,10 +121,14 @@ class Landmarks:
         return np.asarray(half + excess * np.maximum(half, self.constant_half))
 
 
-def place_landmarks(
-    Z: Float32, *, threshold: float = 1.0, constant_half: float = 0.0, seed: int = 0
-) -> Landmarks:
-    """Place centres by k-means among rows of standardised inputs, (n, k)."""
+def place_landmarks(Z: Float32, inputs: Standardiser, *, seed: int = 0) -> Landmarks:
+    """Place centres by k-means among labelled rows; threshold and half width are left at 1 and 0.
+
+    Args:
+        Z: Standardised inputs of the labelled rows, (n, k).
+        inputs: How they were standardised.
+        seed: Seed of the centres.
+    """
     from sklearn.cluster import KMeans
 
     count = max(1, min(_N_COMPONENTS, Z.shape[1], len(Z) // 4))
@@ -113,7 +138,13 @@ def place_landmarks(
     distinct = len(np.unique(points.round(9), axis=0))
     n_centres = max(1, min(_N_LANDMARKS, len(Z) // 4, distinct))
     centres = KMeans(n_centres, n_init=1, random_state=seed).fit(points).cluster_centers_
-    return Landmarks(projection, centres.astype(np.float64), threshold, constant_half)
+    low, high = Z.min(axis=0), Z.max(axis=0)
+    # What all labelled rows share has a unit of its own.
+    scale = np.where(inputs.scale > 0.0, inputs.scale, 1.0)
+    shared = np.abs((Z[0] - inputs.shift) / scale)
+    own = 1.0 / (_CONSTANT_UNIT * np.maximum(shared, 1.0) * scale)
+    weight = np.where(high > low, 1.0, np.maximum(own, 1.0)).astype(np.float32)
+    return Landmarks(projection, centres.astype(np.float64), low, high, weight, 1.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +233,7 @@ class Student:
         space = Space.of(self.property)
         center = self.center(X)
         threshold = self.domain.threshold
-        distance = self.domain.distance(self.inputs.transform(X)) + UNSEEN * threshold * unseen
+        distance = self.domain.distance(self.inputs.free(X)) + UNSEEN * threshold * unseen
         half = self.domain.widen(self.quantile * self.error.sizes(X), distance)
         floor, slope = self.label_error
         half = np.hypot(half, HALF_WIDTH_PER_SIGMA * np.hypot(floor, slope * center))

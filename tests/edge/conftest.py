@@ -17,7 +17,7 @@ from matscreen.surrogates import Prediction, TrainingSet
 
 A_SITES = ("Ca", "Sr", "Ba", "La", "Y", "Na", "K", "Pb", "Nd", "Bi")
 B_SITES = ("Ti", "Zr", "Hf", "Nb", "Ta", "Fe", "Mn", "Al", "Ga", "Sn", "Cr", "V")
-VARIANTS = ("network-64", "network-128-int8", "network-128-float16", "trees-25")
+VARIANTS = ("network-128-int8", "network-128-float16", "trees-25")
 
 
 def make_rows() -> TrainingSet:

@@ -100,7 +100,15 @@ def test_unknown_and_constant_features_do_not_matter():
 
 
 def test_intervals_widen_with_the_distance():
-    domain = Landmarks(np.eye(2, dtype=np.float32), np.zeros((1, 2)), 1.0, 0.5)
+    domain = Landmarks(
+        projection=np.eye(2, dtype=np.float32),
+        centres=np.zeros((1, 2)),
+        low=np.zeros(2, np.float32),
+        high=np.zeros(2, np.float32),
+        weight=np.ones(2, np.float32),
+        threshold=1.0,
+        constant_half=0.5,
+    )
     half = domain.widen(np.full(4, 0.2), np.array([0.0, 1.0, 1.5, 9.0]))
     np.testing.assert_allclose(half, [0.2, 0.2, 0.45, 0.7])
 
@@ -108,8 +116,12 @@ def test_intervals_widen_with_the_distance():
 def test_landmarks_are_near_what_was_taught():
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(200, 5)).astype(np.float32)
-    domain = place_landmarks(Z)
+    Z[:, 4] = 0.5
+    domain = place_landmarks(Z, fit_standardiser(Z + np.linspace(-1, 1, 200)[:, None]))
     assert domain.distance(Z).max() < domain.distance(Z + 8.0).min()
+    other = Z.copy()
+    other[:, 4] = 0.6  # what all labelled rows share, changed
+    assert domain.distance(Z).max() < domain.distance(other).min()
 
 
 def test_substituted_compounds_keep_elements_and_amounts(task):
@@ -169,7 +181,9 @@ def test_the_comparison_names_a_choice_within_the_size(compression, task):
     assert found.chosen in comparison_figure(found).layout.title.text
 
 
-def test_the_command_exports_a_stored_surrogate(rows, tmp_path):
+def test_the_command_exports_a_stored_surrogate(rows, tmp_path, monkeypatch):
+    # Training anew for every fold is tested where training is.
+    monkeypatch.setattr("matscreen.edge.fit_like", lambda *_, **__: fit_ridge)
     kept = np.arange(0, len(rows.y), 4)
     fewer = TrainingSet(
         X=rows.X[kept],
