@@ -183,6 +183,15 @@ _ROWS: tuple[Property, ...] = (
         "Extra energy that holds a switched vacancy: clustering, trapping, electrode reaction",
     ),
     Property(
+        "surrogate_correction",
+        "1",
+        -1e6,
+        1e6,
+        "linear",
+        "What a transferred surrogate adds to its source: a difference on the scale, and in the "
+        "unit, of the property that it corrects (decades of a logarithmic one)",
+    ),
+    Property(
         "breakdown_field", "V/m", 1e6, 1e11, "log", "Intrinsic dielectric breakdown field of a film"
     ),
 )

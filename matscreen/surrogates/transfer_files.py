@@ -1,0 +1,132 @@
+"""Save and load surrogates of either kind: those of labels alone, and transferred ones.
+
+A transferred surrogate is a folder with `card.json` and two surrogates in folders of their own,
+`source-<hash>` and `target-<hash>`. The card names them with the hashes of their cards, which name
+their files and hashes, and is renamed into place last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matscreen.atomic import write_atomically
+from matscreen.errors import ModelError
+from matscreen.surrogates.persistence import CARD, load, load_card, save
+from matscreen.surrogates.regression import Surrogate
+from matscreen.surrogates.source_view import Source
+from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
+
+_ROLES = ("source", "target")
+
+
+def save_any(model: Source, directory: str | os.PathLike[str]) -> Path:
+    """Write a surrogate of either kind into its own folder, replacing the one that is there.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelError: A fitted part is of a type that `load_any` would refuse.
+    """
+    folder = Path(directory)
+    if isinstance(model, Surrogate):
+        path = save(model, folder)
+        _remove_others(folder, keep=())
+        return path
+    if not isinstance(model, Transferred):
+        raise ModelError(f"{type(model).__name__} is no surrogate that can be saved")
+    parts: dict[str, Any] = {}
+    for role in _ROLES:
+        part: Source = getattr(model, role)
+        name = f"{role}-{str(part.card['data_hash'])[:16]}"
+        save_any(part, folder / name)
+        parts[role] = {"folder": name, "sha256": _hash_of_card(folder / name)}
+    columns = None if model.columns is None else model.columns.tolist()
+    fitted = {
+        "mode": model.mode,
+        "columns": columns,
+        "slope": model.slope,
+        "offset": model.offset,
+    }
+    card = {**model.card, "parts": parts, "fitted": fitted}
+    text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(folder / CARD, text)
+    _remove_others(folder, keep=[part["folder"] for part in parts.values()])
+    for old in folder.glob("model-*.skops"):
+        old.unlink(missing_ok=True)
+    return folder / CARD
+
+
+def load_any(
+    directory: str | os.PathLike[str], *, descriptor_version: str | None = None
+) -> Surrogate | Transferred:
+    """Read a surrogate of either kind.
+
+    Args:
+        directory: Its folder.
+        descriptor_version: Version of the descriptors to predict from; None skips the comparison.
+
+    Raises:
+        ModelError: As `load`; or a part of a transferred surrogate is missing or another one.
+    """
+    folder = Path(directory)
+    card = load_card(folder)
+    if "parts" not in card:
+        return load(folder, descriptor_version=descriptor_version)
+    try:
+        parts = {role: _load_part(folder, card["parts"][role]) for role in _ROLES}
+        fitted = card["fitted"]
+        mode, columns = str(fitted["mode"]), fitted["columns"]
+        slope, offset = float(fitted["slope"]), float(fitted["offset"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder}: the card of a transferred surrogate lacks {error}: train again"
+        ) from error
+    target = parts["target"]
+    if mode not in (DELTA, STACKED) or not isinstance(target, Surrogate):
+        raise ModelError(f"{folder}: no transferred surrogate of mode {mode!r}: train again")
+    if descriptor_version is not None and card.get("descriptor_version") != descriptor_version:
+        raise ModelError(
+            f"{folder}: trained on descriptors {card.get('descriptor_set')!r} version "
+            f"{card.get('descriptor_version')!r}, asked to predict from version "
+            f"{descriptor_version!r}: train again"
+        )
+    return Transferred(
+        card={name: value for name, value in card.items() if name not in ("parts", "fitted")},
+        source=parts["source"],
+        target=target,
+        mode=mode,
+        columns=None if columns is None else np.asarray(columns, dtype=np.int64),
+        slope=slope,
+        offset=offset,
+    )
+
+
+def _load_part(folder: Path, part: dict[str, Any]) -> Surrogate | Transferred:
+    name = str(part["folder"])
+    if Path(name).name != name or name.startswith("."):
+        raise ModelError(f"{folder}: {name!r} is no folder inside it")
+    if _hash_of_card(folder / name) != part["sha256"]:
+        raise ModelError(f"{folder}: {name} is not the surrogate the card names: train again")
+    return load_any(folder / name)
+
+
+def _hash_of_card(folder: Path) -> str:
+    try:
+        return hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{folder}: no surrogate here ({error.strerror})") from error
+
+
+def _remove_others(folder: Path, *, keep: list[str] | tuple[str, ...]) -> None:
+    for role in _ROLES:
+        for old in folder.glob(f"{role}-*"):
+            if old.name not in keep and (old / CARD).is_file():
+                shutil.rmtree(old)
