@@ -86,8 +86,14 @@ def comparison_figure(comparison: Comparison) -> Any:
                 row=1,
                 col=column,
             )
+        ticks = [step * 10**power for power in range(7) for step in ((1, 2, 5), (1,))[column - 1]]
         figure.update_xaxes(
-            type="log", title=unit, dtick="D2" if column == 1 else 1, row=1, col=column
+            type="log",
+            title=unit,
+            tickvals=ticks,
+            ticktext=[f"{tick:,}" for tick in ticks],
+            row=1,
+            col=column,
         )
     figure.add_vline(x=MAX_BYTES / 1e3, line_dash="dot", line_color="#888", row=1, col=1)
     figure.add_annotation(
