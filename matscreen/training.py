@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import tempfile
 from collections.abc import Mapping
@@ -12,14 +13,14 @@ import numpy as np
 
 from matscreen import tables
 from matscreen.errors import ModelError, StoreError
-from matscreen.evidence import best_evidence
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from matscreen.store import Store
-    from matscreen.surrogates import Surrogate
+    from matscreen.surrogates import Surrogate, TrainingSet
+    from matscreen.surrogates.transferred import Transferred
 
 
 def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
@@ -39,70 +40,115 @@ def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
 
 def property_model(
     store: Store, property_name: str, descriptor_set: str, *, seed: int = 0
-) -> Surrogate:
+) -> Surrogate | Transferred:
     """Return the surrogate of a property, trained anew only when its data changed.
 
-    The model is kept beside the store under the hash of its training data, features,
-    descriptor version and seed.
+    Where labels of a better evidence are few beside those of a poorer one, the surrogate of the
+    poorer is trained first and transferred to the better (`multi_fidelity`); the card says so under
+    `evidence` and `transfer`. A model is kept beside the store under the hash of its training
+    data, features, descriptor version and seed.
 
     Raises:
         ModelError: There are too few labels.
     """
-    from matscreen.surrogates import TrainingSet, data_hash, load, save, save_training_set, train
+    from matscreen import multi_fidelity
 
     features = feature_table(store, descriptor_set)
-    version = str(features["version"].iloc[0])
     labels = store.read("labels").to_pandas()
-    labels = labels[labels["property"] == property_name]
-    values = best_evidence(labels.rename(columns={"value": "mean"}))
+    labels = labels[labels["property"] == property_name].rename(columns={"value": "mean"})
+    labels = labels[labels["structure_id"].isin(set(features["structure_id"]))]
+    levels = multi_fidelity.levels(labels)
+    if not levels:
+        raise ModelError(f"{property_name}: none of the described candidates has a label")
+    model: Surrogate | Transferred | None = None
+    learned: TrainingSet | None = None
+    for n, level in enumerate(levels):
+        rows = _rows_of(level.values, features)
+        about = multi_fidelity.describe_levels(levels[:n], level) if len(levels) > 1 else None
+        model = _model(
+            store,
+            property_name,
+            rows,
+            descriptors=(descriptor_set, str(features["version"].iloc[0])),
+            seed=seed,
+            source=model,
+            source_rows=learned,
+            evidence=about,
+        )
+        learned = rows
+    assert model is not None
+    return model
+
+
+def _rows_of(values: pd.DataFrame, features: pd.DataFrame) -> TrainingSet:
+    """Return the labelled rows of a feature table, sorted by structure id."""
+    from matscreen.surrogates import TrainingSet
+
     known = values[["structure_id", "mean", "std"]].merge(features, on="structure_id")
     known = known.sort_values("structure_id", kind="stable")
     names = feature_names(features)
-    X = known[names].to_numpy(np.float32).astype(np.float64)
-    y = known["mean"].to_numpy(np.float64)
-    noise = known["std"].to_numpy(np.float64)
-    groups = known["chemsys"].tolist()
-    if len(y) == 0:
-        raise ModelError(f"{property_name}: none of the described candidates has a label")
-    key = data_hash(
-        X,
-        y,
-        groups=groups,
-        property=property_name,
-        labels=names,
-        noise=noise,
-        seed=seed,
-        descriptor_version=version,
+    return TrainingSet(
+        X=known[names].to_numpy(np.float32).astype(np.float64),
+        y=known["mean"].to_numpy(np.float64),
+        groups=known["chemsys"].to_numpy(str),
+        labels=tuple(names),
+        formulas=known["formula"].to_numpy(str),
+        noise=known["std"].to_numpy(np.float64),
+        ids=known["structure_id"].to_numpy(str),
     )
+
+
+def _model(
+    store: Store,
+    property_name: str,
+    rows: TrainingSet,
+    *,
+    descriptors: tuple[str, str],
+    seed: int,
+    source: Surrogate | Transferred | None,
+    source_rows: TrainingSet | None,
+    evidence: Mapping[str, Any] | None,
+) -> Surrogate | Transferred:
+    """Return the kept model of these rows and this source, else train and keep it."""
+    from matscreen.surrogates import data_hash, save_training_set, train
+    from matscreen.surrogates.transfer import transfer, transfer_hash
+    from matscreen.surrogates.transfer_files import load_any, save_any
+
+    name, version = descriptors
+    decisive: dict[str, Any] = {
+        "groups": rows.groups.tolist(),
+        "property": property_name,
+        "labels": list(rows.labels),
+        "noise": rows.noise,
+        "seed": seed,
+        "descriptor_version": version,
+    }
+    key = data_hash(rows.X, rows.y, **decisive)
+    if source is not None:
+        key = transfer_hash(source, key)
     folder = _model_folder(store) / property_name / key[:16]
     if (folder / "card.json").is_file():
         try:
-            return load(folder, descriptor_version=version)
+            return load_any(folder, descriptor_version=version)
         except ModelError:
             # Of other library or descriptor versions: train anew in its place.
             pass
-    model = train(
-        X,
-        y,
-        groups=groups,
-        property=property_name,
-        labels=names,
-        noise=noise,
-        ids=known["structure_id"].tolist(),
-        descriptor_set=descriptor_set,
-        descriptor_version=version,
-        seed=seed,
-    )
-    save(model, folder)
-    rows = TrainingSet(
-        X=X,
-        y=y,
-        groups=np.asarray(groups, dtype=str),
-        labels=tuple(names),
-        formulas=known["formula"].to_numpy(str),
-        noise=noise,
-        ids=known["structure_id"].to_numpy(str),
-    )
+    options = {**decisive, "ids": rows.ids.tolist(), "descriptor_set": name}
+    model: Surrogate | Transferred
+    if source is None:
+        model = train(rows.X, rows.y, **options)
+    else:
+        model = transfer(
+            source,
+            rows.X,
+            rows.y,
+            source_rows=source_rows,
+            formulas=rows.formulas.tolist(),
+            **options,
+        )
+    if evidence is not None:
+        model = dataclasses.replace(model, card={**model.card, "evidence": dict(evidence)})
+    save_any(model, folder)
     save_training_set(rows, folder)
     return model
 
