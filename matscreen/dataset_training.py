@@ -18,7 +18,9 @@ from matscreen.sources.dataset_tables import DatasetTable, read_dataset
 from matscreen.structures import Crystal, CrystalBatch, FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from matscreen.source_models import SourceModel
     from matscreen.surrogates import Surrogate
+    from matscreen.surrogates.transferred import Transferred
 
 FORMULA_SETS: Final = ("composition", "fast")
 """Descriptor sets that a formula is enough for."""
@@ -63,7 +65,7 @@ class Trained:
     """
 
     target: Target
-    surrogate: Surrogate
+    surrogate: Surrogate | Transferred
     folder: Path
 
     @property
@@ -98,6 +100,7 @@ def train_dataset(
     mirror: str | os.PathLike[str] | None = None,
     max_rows: int | None = None,
     seed: int = 0,
+    source: str | os.PathLike[str] | None = None,
     downloader: Downloader | None = None,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> DatasetTraining:
@@ -113,17 +116,25 @@ def train_dataset(
         mirror: Folder that is searched before the network; `MATSCREEN_MIRROR` by default.
         max_rows: Learn from at most this many rows, drawn at random.
         seed: Seed of the draw, the folds and the models.
+        source: Folder of a kept model of another fidelity, or of a related property, to learn on
+            top of; used only where it helps (`surrogates.transfer`).
         downloader: Called instead of the https download.
         progress: Called with the stage, what is done and the total.
 
     Raises:
         InputError: The set or a property is unknown, or the descriptors need crystals.
         SourceError: The set cannot be fetched or read.
-        ModelError: None of the properties has enough labels.
+        ModelError: None of the properties has enough labels, or the source cannot be used.
     """
     from matscreen.descriptors import get_descriptor_set
+    from matscreen.source_models import read_source_model
+    from matscreen.surrogates.source_view import source_columns
 
-    get_descriptor_set(descriptor_set)  # a misspelt name must not cost a download
+    # A misspelt name must not cost a download.
+    labels = get_descriptor_set(descriptor_set).labels
+    below = None if source is None else read_source_model(source)
+    if below is not None:
+        source_columns(below.model, labels)
     table = read_dataset(name, mirror, downloader=downloader, progress=progress)
     targets = training_targets(table, properties)
     rows = _chosen(table, [target.property for target in targets], max_rows, seed)
@@ -134,7 +145,8 @@ def train_dataset(
     progress("train", 0, len(targets))
     for done, target in enumerate(targets, start=1):
         try:
-            trained.append(_train(table, described, target, home / target.property, seed))
+            place = home / target.property
+            trained.append(_train(table, described, target, place, seed, below))
         except ModelError as error:
             refused[target.property] = str(error)
         progress("train", done, len(targets))
@@ -266,9 +278,16 @@ def training_data(table: DatasetTable, target: Target, n_rows: int) -> dict[str,
 
 
 def _train(
-    table: DatasetTable, described: Described, target: Target, folder: Path, seed: int
+    table: DatasetTable,
+    described: Described,
+    target: Target,
+    folder: Path,
+    seed: int,
+    source: SourceModel | None,
 ) -> Trained:
-    from matscreen.surrogates import TrainingSet, save, save_training_set, train
+    from matscreen.source_models import learn
+    from matscreen.surrogates import TrainingSet, save_training_set
+    from matscreen.surrogates.transfer_files import save_any
 
     y = table.values[target.property][described.rows]
     known = np.isfinite(y)
@@ -283,21 +302,18 @@ def _train(
         noise=np.full(len(rows), np.nan) if stds is None else stds[rows],
         ids=np.array([table.ids[row] for row in rows], dtype=str),
     )
-    model = train(
-        learned.X,
-        learned.y,
-        groups=learned.groups.tolist(),
+    model = learn(
+        learned,
+        source,
         property=target.property,
-        labels=list(learned.labels),
         noise=None if stds is None else learned.noise,
         seed=seed,
-        ids=learned.ids.tolist(),
         descriptor_set=described.descriptor_set,
         descriptor_version=described.version,
     )
     about = training_data(table, target, len(rows)) | {"described_from": described.basis}
     model = dataclasses.replace(model, card={**model.card, "training_data": about})
-    save(model, folder)
+    save_any(model, folder)
     save_training_set(learned, folder)
     return Trained(target, model, folder)
 

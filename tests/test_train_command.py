@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from matscreen.descriptors import featurize_formulas
 from matscreen.errors import InputError, ModelError
 from matscreen.sources.dataset_tables import read_dataset
 from matscreen.surrogates import load, load_training_set
+from matscreen.surrogates.transfer_files import load_any
 from tests import dataset_mirror as make
 
 VACANCY = "oxygen_vacancy_formation_energy"
@@ -71,6 +73,44 @@ def test_model_card_and_rows_are_kept(learned):
     # The made-up values rise by 0.3 eV a row of A sites: what was saved predicts them.
     error = np.abs(model.predict(rows.X).mean - rows.y)
     assert error.mean() < 0.5 * np.abs(rows.y - rows.y.mean()).mean()
+
+
+def test_a_kept_model_of_a_related_property_is_learned_on_top_of(learned, tmp_path):
+    _, folder = learned
+    words = ["train", "--dataset", "wolverton_oxides", "--property", "formation_energy_per_atom"]
+    words += ["--mirror", str(folder), "-o", str(tmp_path / "m"), "--max-rows", "60"]
+    words += ["--from", str(folder / "models" / VACANCY)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    place = tmp_path / "m" / "formation_energy_per_atom"
+    card = load_any(place).card
+    about = card["transfer"]
+    assert about["source"]["property"] == VACANCY
+    assert about["source"]["training_data"]["dataset"] == "wolverton_oxides"
+    # Both draws are from one set: most materials of one are in the other.
+    assert about["n_known_to_source"] > 30
+    assert about["scores"].keys() == {"none", "stacked", "delta"}
+    said = " ".join(result.output.split())
+    assert f"the surrogate of {VACANCY}" in said
+    assert ("does not help it" in said) == (about["mode"] == "none")
+    assert ("explain-model" in said) == (about["mode"] == "none")
+    assert card["training_data"]["rows_used"] == 60
+
+
+def test_a_source_of_other_descriptors_costs_no_download(learned, tmp_path):
+    _, folder = learned
+    with pytest.raises(InputError, match="describe the rows with that set"):
+        train_dataset(
+            "wolverton_oxides", [VACANCY], descriptor_set="composition",
+            mirror=tmp_path, source=folder / "models" / VACANCY,
+        )  # fmt: skip
+    with pytest.raises(ModelError, match="no surrogate here"):
+        train_dataset("wolverton_oxides", mirror=tmp_path, source=tmp_path)
+    place = shutil.copytree(folder / "models" / VACANCY, tmp_path / "old")
+    card = json.loads((place / "card.json").read_text())
+    (place / "card.json").write_text(json.dumps(card | {"descriptor_version": "0"}))
+    with pytest.raises(ModelError, match=r"version '0'.*train it again"):
+        train_dataset("wolverton_oxides", mirror=tmp_path, source=place)
 
 
 def test_a_property_that_cannot_be_predicted_is_said(learned):
@@ -169,6 +209,7 @@ def _without_hash():
         (["--dataset", "wolverton_oxides", "--set", "quick"], "unknown descriptor set"),
         (["--dataset", "mit_classification"], "only electronic_class"),
         (["--property", "band_gap"], "add --dataset NAME"),
+        (["--from", "models/other"], "add --dataset NAME"),
     ],
 )
 def test_mistakes_of_the_command(tmp_path, words, said):

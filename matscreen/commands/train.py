@@ -40,6 +40,10 @@ def train(
     max_rows: Annotated[
         int | None, typer.Option(help="Learn from this many rows of the set, drawn.", min=1)
     ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Kept model to learn on top of, if it helps.", metavar="DIR"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw, folds and models.")] = 0,
     store: Annotated[
         Path,
@@ -53,16 +57,24 @@ def train(
 
     Without --dataset the labels of the store are used. With it a published set is read from a
     mirror folder (--mirror, MATSCREEN_MIRROR) or its public home, and each surrogate is kept in
-    its own folder with its card and the rows it learned from.
+    its own folder with its card and the rows it learned from. With --from it is learned on top of
+    such a model, of another fidelity or of a related property, where that makes it better.
 
     Examples:
       matscreen train
       matscreen train --dataset wolverton_oxides -o models/wolverton
       matscreen train --dataset petretto_dielectric --set full --mirror ~/datasets
+      matscreen train --dataset wolverton_oxides --from models/simulated
     """
     if dataset is None:
         _refuse_without_dataset(
-            {"--property": properties, "--mirror": mirror, "-o": output, "--max-rows": max_rows}
+            {
+                "--property": properties,
+                "--mirror": mirror,
+                "-o": output,
+                "--max-rows": max_rows,
+                "--from": source,
+            }
         )
         _train_store(store, descriptor_set or "standard", seed, quiet=quiet)
         return
@@ -79,6 +91,7 @@ def train(
             mirror=mirror,
             max_rows=max_rows,
             seed=seed,
+            source=source,
             progress=progress,
         )
     if not quiet:
@@ -107,6 +120,9 @@ def training_summary(finished: DatasetTraining) -> Any:
                 f"{n:,} {reason.replace('_', ' ')}" for reason, n in omitted.items()
             )
             lines.append(f"{trained.target.property}: {left_out}")
+    lines += [
+        transfer_line(trained.card) for trained in finished.trained if "transfer" in trained.card
+    ]
     warned = [f"no surrogate: {reason}" for reason in finished.refused.values()]
     warned += [
         f"{trained.target.property}: no better than a constant; it needs more labels or other "
@@ -114,11 +130,13 @@ def training_summary(finished: DatasetTraining) -> Any:
         for trained in finished.trained
         if _is_useless(trained.card)
     ]
-    first = finished.trained[0].folder
-    steps = (
-        f"matscreen explain-model {first}",
-        f"matscreen edge export {first} -o bundle",
-    )
+    # What stands on another model is not one set of regressors to explain or to export.
+    alone = [each.folder for each in finished.trained if not _is_transferred(each.card)]
+    steps = [
+        line
+        for first in alone[:1]
+        for line in (f"matscreen explain-model {first}", f"matscreen edge export {first} -o bundle")
+    ] or [f"matscreen train --dataset NAME --from {finished.trained[0].folder}"]
     folders = [str(trained.folder) for trained in finished.trained]
     return Group(
         Text(table.dataset.title, style="bold"),
@@ -129,6 +147,21 @@ def training_summary(finished: DatasetTraining) -> Any:
         Text(""),
         Text.assemble(("models  ", "dim"), "\n        ".join(folders), overflow="fold"),
         Text.assemble(("next    ", "dim"), "\n        ".join(steps), overflow="fold"),
+    )
+
+
+def transfer_line(card: Mapping[str, Any]) -> str:
+    """Return in one line what learning on top of another model gave."""
+    about = card["transfer"]
+    below = about["source"]
+    labels = f"the surrogate of {below['property']} ({below['n_labels']:,} labels)"
+    if about["mode"] == "none":
+        return f"{card['property']}: {labels} does not help it; learned from its own labels alone"
+    before, after = about["mae"]["none"], about["mae"][about["mode"]]
+    return (
+        f"{card['property']}: learned on top of {labels}, {about['mode']}: interval score "
+        f"{100 * about['saved_score']:.0f} % lower than from its {card['n_labels']:,} labels "
+        f"alone, MAE {_number(after)} instead of {_number(before)}"
     )
 
 
@@ -206,6 +239,10 @@ def _losses(finished: DatasetTraining) -> dict[str, int]:
     for reason, count in finished.described.failed.items():
         losses[reason.replace("_", " ")] = losses.get(reason.replace("_", " "), 0) + count
     return losses
+
+
+def _is_transferred(card: Mapping[str, Any]) -> bool:
+    return card.get("transfer", {"mode": "none"})["mode"] != "none"
 
 
 def _is_useless(card: Mapping[str, Any]) -> bool:
