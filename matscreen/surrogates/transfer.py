@@ -91,11 +91,10 @@ def transfer(
 ) -> Surrogate | Transferred:
     """Train the surrogate of a property on its labels and on another surrogate.
 
-    Chosen by the interval score of grouped out-of-fold predictions: the best of the three, but a
-    source only where it beats the labels alone by more than one standard error of the difference
-    over chemical systems, so that an unrelated source does no harm. The intervals in the card are
-    out of fold for both the target's labels and the source's: they hold for materials that neither
-    has seen.
+    The three are compared by the interval score of grouped out-of-fold predictions, and the source
+    is used only where it beats the labels alone by more than luck (`transfer_scores.choose`), so
+    that an unrelated source does no harm. The intervals in the card are out of fold for both the
+    target's labels and the source's: they hold for materials that neither has seen.
 
     Args:
         source: The surrogate of many labels.

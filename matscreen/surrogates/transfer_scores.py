@@ -14,14 +14,17 @@ from matscreen.surrogates.space import Space
 from matscreen.surrogates.uncertainty import LEVEL, coverage, winkler_score
 
 NONE: Final = "none"
+_ERRORS: Final = 1.5
 
 
 def choose(found: Mapping[str, Mapping[str, Any]], name: str) -> tuple[str, dict[str, Any]]:
     """Choose between cards of the same rows by their out-of-fold interval scores.
 
-    The mode with the best mean score wins, but only where it beats the labels alone by more than
-    one standard error of the difference over chemical systems: the best of several useless
-    sources beats nothing by luck.
+    A source is used only where it beats the labels alone by more than luck, since the best of
+    several useless candidates beats nothing by luck. It does when its mean interval score is lower
+    by more than one standard error of the difference over chemical systems; or when the scores tie
+    (few labels: one miss decides them) and its mean absolute error is lower by more than one and a
+    half standard errors. Among those that do, the best interval score wins.
 
     Args:
         found: Card of each mode, `none` among them; rows of their out-of-fold tables agree.
@@ -31,19 +34,40 @@ def choose(found: Mapping[str, Mapping[str, Any]], name: str) -> tuple[str, dict
         The mode, and the scores that it was chosen by.
     """
     scores = {mode: interval_scores(card, name) for mode, card in found.items()}
+    errors = {mode: absolute_errors(card, name) for mode, card in found.items()}
     systems = np.asarray(found[NONE]["out_of_fold"]["group"], dtype=str)
-    best = min((mode for mode in scores if mode != NONE), key=lambda mode: scores[mode].mean())
-    gain, error = paired_gain(scores[NONE] - scores[best], systems)
-    mode = best if gain > error else NONE
+    gains: dict[str, dict[str, float]] = {}
+    better = []
+    for mode in (key for key in found if key != NONE):
+        score, score_error = paired_gain(scores[NONE] - scores[mode], systems)
+        error, error_error = paired_gain(errors[NONE] - errors[mode], systems)
+        gains[mode] = {
+            "score": score,
+            "score_standard_error": score_error,
+            "absolute_error": error,
+            "absolute_error_standard_error": error_error,
+        }
+        tie = score > -score_error
+        if score > score_error or (tie and error > _ERRORS * error_error):
+            better.append(mode)
+    mode = min(better, key=lambda key: scores[key].mean(), default=NONE)
     return mode, {
-        "score": "mean interval score of out-of-fold predictions, in the space of the property",
+        "score": "mean interval score of out-of-fold predictions, in the space of the property; "
+        "gains are those over the labels alone, standard errors over chemical systems",
         "scores": {key: float(score.mean()) for key, score in scores.items()},
+        "gains": gains,
         "mae": {key: card["metrics"]["mae"] for key, card in found.items()},
         "coverage_90": {key: card["metrics"]["coverage_90"] for key, card in found.items()},
-        "best_gain": gain,
-        "best_gain_standard_error": error,
         "saved_score": 1.0 - float(scores[mode].mean() / scores[NONE].mean()),
     }
+
+
+def absolute_errors(card: Mapping[str, Any], name: str) -> FloatArray:
+    """Return the absolute error of each out-of-fold row in the space of the property, (n,)."""
+    table = card["out_of_fold"]
+    forward = Space.of(name).forward
+    mean, y = (forward(np.asarray(table[key], dtype=np.float64)) for key in ("mean", "y"))
+    return np.asarray(np.abs(mean - y))
 
 
 def interval_scores(card: Mapping[str, Any], name: str) -> FloatArray:

@@ -15,7 +15,7 @@ from matscreen.surrogates.robust_line import held_out_line, robust_line
 from matscreen.surrogates.source_view import unseen_view
 from matscreen.surrogates.transfer import transfer, transfer_hash
 from matscreen.surrogates.transfer_files import load_any, save_any
-from matscreen.surrogates.transfer_scores import paired_gain
+from matscreen.surrogates.transfer_scores import choose, paired_gain
 from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
 
 PROPERTY = "oxygen_vacancy_formation_energy"
@@ -85,7 +85,8 @@ def test_a_source_of_the_right_shape_cuts_the_error(moved, few):
         1 - about["scores"][moved.mode] / about["scores"]["none"]
     )
     assert about["mae"]["none"] == pytest.approx(alone.card["metrics"]["mae"])
-    assert about["best_gain"] > about["best_gain_standard_error"] > 0.0
+    gain = about["gains"][moved.mode]
+    assert gain["score"] > gain["score_standard_error"] > 0.0
     assert about["n_known_to_source"] == 0
 
 
@@ -306,6 +307,31 @@ def test_the_held_out_line_never_sees_the_system_of_a_row():
     after = held_out_line(x, changed, groups, seed=0)
     np.testing.assert_array_equal(before[:3], after[:3])
     assert before == pytest.approx(y)
+
+
+def _card(y, mean, half):
+    table = {"y": y, "mean": mean, "lower": mean - half, "upper": mean + half}
+    table["group"] = [f"g{i}" for i in range(len(y))]
+    return {"out_of_fold": table, "metrics": {"mae": 0.0, "coverage_90": 1.0}}
+
+
+def test_the_interval_score_decides_and_errors_break_its_ties():
+    rng = np.random.default_rng(0)
+    y = rng.normal(5.0, 1.0, 40)
+    noise = rng.normal(size=40)
+    alone = _card(y, y + 0.5 * noise, 1.5)
+    narrow, missing = _card(y, y + 0.5 * noise, 1.2), _card(y, y + 0.1 * noise, 3.0)
+    smaller = _card(y, y + 0.2 * noise, 1.5)
+    modes = {"none": alone, "stacked": narrow, "delta": missing}
+    mode, about = choose(modes, PROPERTY)
+    assert mode == "stacked"
+    assert about["scores"]["none"] > about["scores"]["stacked"]
+    # Better on average, but its intervals are twice as wide: not the mean error alone.
+    assert choose({"none": alone, "delta": missing}, PROPERTY)[0] == "none"
+    assert choose({"none": smaller, "delta": smaller}, PROPERTY)[0] == "none"
+    assert (
+        choose({"none": _card(y, y + 0.5 * noise, 1.5), "delta": smaller}, PROPERTY)[0] == "delta"
+    )
 
 
 def test_the_error_of_a_gain_counts_systems_not_rows():
