@@ -78,8 +78,8 @@ def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> N
     table.add_row(
         "90 % intervals",
         f"hold {_percent(metrics['coverage_90'])} of held-out labels, "
-        f"{_percent(metrics['coverage_worst_fifth'])} of the fifth they hold least; "
-        f"median width {_number(metrics['median_width'])}{unit}",
+        f"{_percent(metrics['coverage_worst_part'])} of the part "
+        f"they hold least; median width {_number(metrics['median_width'])}{unit}",
     )
     table.add_row(
         "domain", f"{_percent(metrics['fraction_in_domain'])} of held-out labels lie inside"

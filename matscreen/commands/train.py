@@ -242,7 +242,7 @@ def _losses(finished: DatasetTraining) -> dict[str, int]:
 
 
 def _is_transferred(card: Mapping[str, Any]) -> bool:
-    return card.get("transfer", {"mode": "none"})["mode"] != "none"
+    return bool(card.get("transfer", {"mode": "none"})["mode"] != "none")
 
 
 def _is_useless(card: Mapping[str, Any]) -> bool:

@@ -14,9 +14,14 @@ import numpy.typing as npt
 from matscreen.properties import get_property
 from matscreen.structures import FloatArray
 from matscreen.surrogates.domain import WIDENING
-from matscreen.surrogates.uncertainty import LEVEL, coverage, winkler_score
+from matscreen.surrogates.uncertainty import LEVEL, LEVELS, coverage, winkler_score
+from matscreen.tables import WATTS_PER_CORE
 
-FORMAT = 1
+FORMAT = 2
+"""Version of the card; see `card_schema`."""
+
+
+_DECILES_FROM = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,8 @@ class OutOfFold:
         in_domain: Whether the row was near enough to the rows of the other folds.
         groups: Chemical systems.
         ids: Structure ids, or None.
+        residual: Absolute errors, transformed space.
+        half: Half widths at every level of `uncertainty.LEVELS`, transformed space, (levels, n).
     """
 
     y: FloatArray
@@ -42,6 +49,8 @@ class OutOfFold:
     in_domain: npt.NDArray[np.bool_]
     groups: npt.NDArray[np.str_]
     ids: npt.NDArray[np.str_] | None
+    residual: FloatArray
+    half: FloatArray
 
 
 def library_versions() -> dict[str, str]:
@@ -52,14 +61,19 @@ def library_versions() -> dict[str, str]:
 def metrics(table: OutOfFold) -> dict[str, float | None]:
     """Return the scores of out-of-fold predictions, in the unit of the property.
 
-    `coverage_90` is the share of labels in their interval, `coverage_worst_fifth` the lowest such
-    share over fifths of the rows sorted by width, `null_mae` the error of the constant model.
-    Undefined scores (no row in the domain, no spread) are None.
+    `coverage_90` is the share of labels in their interval, `coverage_worst_part` the lowest such
+    share over deciles (thirds below 2,000 labels) of the rows sorted by width, `null_mae` the error
+    of the constant model, `miscalibration_area` the mean distance of coverage from level over the
+    levels 0.05 to 0.95, `mean_width` and `median_width` the sharpness, `spearman_error_width` the
+    rank correlation of error and width, `winkler` the interval score. Undefined scores (no row in
+    the domain, no spread) are None.
     """
     error = table.mean - table.y
     width = table.upper - table.lower
     inside = table.in_domain
-    fifths = np.array_split(np.argsort(width, kind="stable"), 5)
+    easiest_first = np.argsort(table.half[-1], kind="stable")
+    parts = np.array_split(easiest_first, 10 if len(width) >= _DECILES_FROM else 3)
+    reached = np.mean(table.residual <= table.half, axis=1)
     total = float(np.sum(np.square(table.y - table.y.mean())))
     found = {
         "mae": float(np.mean(np.abs(error))),
@@ -69,9 +83,11 @@ def metrics(table: OutOfFold) -> dict[str, float | None]:
         "null_mae": float(np.mean(np.abs(table.null - table.y))),
         "coverage_90": coverage(table.y, table.lower, table.upper),
         "coverage_in_domain": coverage(table.y[inside], table.lower[inside], table.upper[inside]),
-        "coverage_worst_fifth": min(
-            coverage(table.y[rows], table.lower[rows], table.upper[rows]) for rows in fifths
+        "coverage_worst_part": min(
+            coverage(table.y[rows], table.lower[rows], table.upper[rows]) for rows in parts
         ),
+        "miscalibration_area": float(np.mean(np.abs(reached - LEVELS))),
+        "spearman_error_width": _spearman(np.abs(error), width),
         "fraction_in_domain": float(np.mean(inside)),
         "mean_width": float(np.mean(width)),
         "median_width": float(np.median(width)),
@@ -94,8 +110,8 @@ def build_card(
     Args:
         name: Registry name of the property.
         table: Out-of-fold predictions.
-        model: What was chosen: `model`, `members`, `fallback`, `scale`, `quantile`, `selection`,
-            `threshold`, `label_error`, `n_splits`.
+        model: What was chosen: `model`, `weights`, `fallback`, `scale`, `selection`, `threshold`,
+            `label_error`, `n_splits`, `extrapolation`.
         data: What it was trained on: `labels`, `descriptor_set`, `descriptor_version`, `data_hash`,
             `seed`, `scheme`, `n_rejected`, `n_used_features`.
         seconds: Wall time of the training, s.
@@ -122,23 +138,25 @@ def build_card(
         "n_groups": len(np.unique(table.groups)),
         "n_rejected": data["n_rejected"],
         "model": model["model"],
-        "members": model["members"],
+        "members": list(model["weights"]),
+        "weights": model["weights"],
         "fallback": model["fallback"],
         "metrics": metrics(table),
         "interval": {
             "level": LEVEL,
-            "method": "conformal, out-of-fold residuals normalised by an expected error, "
-            "every chemical system of equal weight",
+            "method": "conformal, out-of-fold residuals normalised by an expected error, in "
+            "windows of it, every chemical system of equal weight",
             "expected_error": model["scale"],
-            "quantile": model["quantile"],
             "label_error": model["label_error"],
         },
         "domain": {
-            "method": "mean distance to the 5 nearest labelled rows in the leading principal "
-            "components of the standardised features, out-of-fold 95th percentile",
+            "method": "mean distance to the 5 nearest of at most 1,000 labelled rows, in a metric "
+            "learned from the property; ends where errors on left-out elements grow by a quarter, "
+            "95th to 99th percentile of the out-of-fold distances",
             "threshold": model["threshold"],
             "widening": WIDENING,
         },
+        "extrapolation": model["extrapolation"],
         "split": {
             "method": "shuffled folds grouped by chemical system",
             "n_splits": model["n_splits"],
@@ -154,6 +172,7 @@ def build_card(
         "versions": library_versions(),
         "seconds": round(seconds, 3),
         "cpu_seconds": round(cpu_seconds, 3),
+        "joules": round(cpu_seconds * WATTS_PER_CORE, 1),
         "out_of_fold": out_of_fold,
     }
 

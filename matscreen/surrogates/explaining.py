@@ -86,7 +86,7 @@ def explain(surrogate: Surrogate, rows: TrainingSet, *, seed: int = 0) -> dict[s
         "columns": [],
         "partial_dependence": [],
     }
-    split = _split(rows, seed=seed) if surrogate.members else None
+    split = _split(rows, seed=seed) if surrogate.weights else None
     if split is not None:
         fitted, held = split
         predict = refit(surrogate, rows.X[fitted], rows.y[fitted])

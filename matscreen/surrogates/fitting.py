@@ -12,14 +12,45 @@ import numpy.typing as npt
 from matscreen.errors import InputError
 from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates import portfolio, uncertainty
-from matscreen.surrogates.domain import Domain, fit_domain
+from matscreen.surrogates.domain import (
+    Domain,
+    Landmarks,
+    constant_domain,
+    fit_domain,
+    held_out_elements,
+)
+from matscreen.surrogates.extrapolation import extrapolate
+from matscreen.surrogates.kernel import KernelSettings, choose_settings
+from matscreen.surrogates.metric import ROUNDS, learn_metric
 from matscreen.surrogates.space import Space
-from matscreen.surrogates.uncertainty import Folds, Scale
+from matscreen.surrogates.uncertainty import Calibration, Folds, Parts, Rows, Scale
 
 MIN_GROUPS = 20
-N_SPLITS = 5
+N_SPLITS, N_SPLITS_LARGE, LARGE = 5, 3, 5000
+"""Folds; from 5,000 labels three do, at half the time."""
+
+_NO_METRIC_BELOW = 200
+_SIZE_COLUMNS = 32
 
 Groups = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFoldRows:
+    """Out-of-fold predictions of the labelled rows, (n,) each, transformed space.
+
+    Attributes:
+        center: Predictions.
+        half: Half widths at every level of `uncertainty.LEVELS`, widened outside the domain,
+            (levels, n).
+        null: Predictions of the constant model.
+        distance: Distance to the rows of the other folds.
+    """
+
+    center: FloatArray
+    half: FloatArray
+    null: FloatArray
+    distance: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,34 +58,34 @@ class Fitted:
     """A calibrated model and the out-of-fold rows behind it.
 
     Attributes:
-        name: What won: a regressor, `blend`, or `constant`.
-        members: Regressors whose mean is the prediction.
-        estimators: Fitted regressors by name; may hold a forest that only the scale needs.
+        name: What won: a regressor, `blend`, `stack` or `constant`.
+        weights: Weight of each regressor in the prediction; none for a constant.
+        estimators: Fitted regressors by name; those without a weight still tell the disagreement.
         constant: Median label.
         scale: Size of the expected error.
-        quantile: Half width over size.
+        calibration: Half width over expected error, of the model of all rows.
+        parts: Split of the variance.
         domain: Applicability domain.
-        distance: Out-of-fold distance of each row, (n,).
-        null: Out-of-fold prediction of the constant model, (n,).
-        table: Out-of-fold value, lower and upper end in the unit of the property, (n,) each.
+        out_of_fold: Out-of-fold rows.
         selection: Interval score of each model and scale that was tried.
         n_splits: Number of folds.
         fallback: Why only a constant was fitted, or None.
+        extrapolation: What was measured on left-out elements and on fewer labels.
     """
 
     name: str
-    members: tuple[str, ...]
+    weights: Mapping[str, float]
     estimators: Mapping[str, Any]
     constant: float
     scale: Scale
-    quantile: float
+    calibration: Calibration
+    parts: Parts
     domain: Domain
-    distance: FloatArray
-    null: FloatArray
-    table: tuple[FloatArray, FloatArray, FloatArray]
+    out_of_fold: OutOfFoldRows
     selection: Mapping[str, float]
     n_splits: int
     fallback: str | None
+    extrapolation: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,30 +96,13 @@ class Labelled:
         X: Informative features, (n, k).
         y: Transformed labels, (n,).
         groups: Chemical systems, (n,).
+        ion_columns: Columns that name the ion of a site.
     """
 
     X: FloatArray
     y: FloatArray
     groups: Groups
-
-    def fit(self, name: str, rows: IntArray | None = None, *, seed: int) -> Any:
-        """Fit one regressor of the portfolio to the chosen rows, or to all."""
-        chosen = np.arange(len(self.y)) if rows is None else rows
-        return portfolio.fit_member(name, self.X[chosen], self.y[chosen], seed=seed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """The parts of `Fitted` that a model and the constant fallback fill differently."""
-
-    name: str
-    members: tuple[str, ...]
-    estimators: Mapping[str, Any]
-    scale: Scale
-    quantile: float
-    center: FloatArray
-    half: FloatArray
-    selection: Mapping[str, float]
+    ion_columns: tuple[int, ...] = ()
 
 
 def grouped_folds(groups: Groups, *, seed: int, n_splits: int = N_SPLITS) -> Folds:
@@ -120,93 +134,173 @@ def fit(space: Space, data: Labelled, *, seed: int) -> Fitted:
         # Rows stand in for groups: there is nothing else to hold out.
         fallback, n_groups = "one_chemical_system", len(y)
         data = replace(data, groups=np.arange(len(y)).astype(str))
-    splits = N_SPLITS if fallback is None else min(n_groups, MIN_GROUPS)
+    elif fallback is None and np.ptp(y) == 0.0:
+        fallback = "constant_labels"
+    splits = N_SPLITS if len(y) < LARGE else N_SPLITS_LARGE
+    if fallback is not None:
+        splits = min(n_groups, MIN_GROUPS)
     folds = grouped_folds(data.groups, seed=seed, n_splits=splits)
     null = np.empty(len(y))
     for rows, held in folds:
         null[held] = np.median(y[rows])
-    constant_half = uncertainty.constant_half_width(y, np.abs(y - null), data.groups)
-    domain, distance = fit_domain(data.X, folds, constant_half=constant_half)
-    model = (
-        _best(space, data, null, folds, seed=seed)
-        if fallback is None
-        else _constant(data, null, folds, constant_half)
-    )
-    return Fitted(
-        name=model.name,
-        members=model.members,
-        estimators=model.estimators,
-        constant=float(np.median(y)),
-        scale=model.scale,
-        quantile=model.quantile,
-        domain=domain,
-        distance=distance,
-        null=null,
-        table=space.interval(model.center, domain.widen(model.half, distance)),
-        selection=model.selection,
-        n_splits=len(folds),
-        fallback=fallback,
-    )
+    if fallback is None:
+        return _fit_model(space, data, null, folds, seed=seed)
+    return _fit_constant(data, null, folds, fallback, seed=seed)
 
 
-def _constant(data: Labelled, null: FloatArray, folds: Folds, constant_half: float) -> _Model:
+def _fit_constant(
+    data: Labelled, null: FloatArray, folds: Folds, fallback: str, *, seed: int
+) -> Fitted:
     y, groups = data.y, data.groups
     residual = np.abs(y - null)
-    half = np.empty(len(y))
+    half = np.empty((len(uncertainty.LEVELS), len(y)))
     for rows, held in folds:
-        half[held] = uncertainty.constant_half_width(y[rows], residual[rows], groups[rows])
-    return _Model(
+        width = uncertainty.constant_half_width(y[rows], residual[rows], groups[rows])
+        half[:, held] = Calibration.of_constant(width).factors
+    constant_half = uncertainty.constant_half_width(y, residual, groups)
+    metric = learn_metric(data.X, y, rounds=0, seed=seed)
+    landmarks, drawn = Landmarks.draw(metric, data.X, seed=seed)
+    distance = _out_of_fold_distance(landmarks, drawn, data.X, folds)
+    domain = constant_domain(landmarks, distance, constant_half)
+    return Fitted(
         name=portfolio.CONSTANT,
-        members=(),
+        weights={},
         estimators={},
+        constant=float(np.median(y)),
         scale=Scale("constant"),
-        quantile=constant_half,
-        center=null,
-        half=half,
+        calibration=Calibration.of_constant(constant_half),
+        parts=Parts(),
+        domain=domain,
+        out_of_fold=OutOfFoldRows(null, _widened(domain, half, distance), null, distance),
         selection={},
+        n_splits=len(folds),
+        fallback=fallback,
+        extrapolation={},
     )
 
 
-def _best(space: Space, data: Labelled, null: FloatArray, folds: Folds, *, seed: int) -> _Model:
+def _fit_model(
+    space: Space, data: Labelled, null: FloatArray, folds: Folds, *, seed: int
+) -> Fitted:
     X, y, groups = data.X, data.y, data.groups
     names = portfolio.member_names(len(y))
-    votes = {name: np.empty(len(y)) for name in names}
-    spread = np.zeros(len(y))
-    for rows, held in folds:
-        fitted = {name: data.fit(name, rows, seed=seed) for name in names}
-        for name, estimator in fitted.items():
-            votes[name][held] = estimator.predict(X[held])
-        spread[held] = uncertainty.spread_of(fitted, X[held])
-    votes[portfolio.BLEND] = np.mean([votes[name] for name in names], axis=0)
-    votes = {name: space.clip(vote) for name, vote in votes.items()}
-    votes[portfolio.CONSTANT] = null
+    settings = choose_settings(X, y, groups, ion_columns=data.ion_columns, seed=seed)
+    votes, spread = _out_of_fold_votes(data, names, folds, settings, seed=seed)
+    constant_half = uncertainty.constant_half_width(y, np.abs(y - null), groups)
+    metric = learn_metric(X, y, rounds=ROUNDS if len(y) >= _NO_METRIC_BELOW else 0, seed=seed)
+    metric = metric.with_ions(X, settings.ion_columns, settings.apart)
+    landmarks, drawn = Landmarks.draw(metric, X, seed=seed)
+    distance = _out_of_fold_distance(landmarks, drawn, X, folds)
 
     def score(center: FloatArray, sizes: FloatArray) -> float:
         half = uncertainty.out_of_fold_half_widths(np.abs(y - center), sizes, groups, folds)
         return uncertainty.winkler_score(y, center - half, center + half)
 
+    weights = _combinations(votes, y)
+    centers = {name: space.clip(_weighted(votes, each)) for name, each in weights.items()}
+    centers[portfolio.CONSTANT] = null
     ones = np.ones(len(y))
-    models = {name: score(vote, ones) for name, vote in votes.items()}
+    models = {name: score(center, ones) for name, center in centers.items()}
     name = min(models, key=models.__getitem__)
-    center = votes[name]
-    errors = uncertainty.Residuals(X, center, spread, np.abs(y - center))
+    center, chosen = centers[name], weights.get(name, {})
+
+    residual = np.abs(y - center)
+    rows = Rows(X, center, spread, distance)
+    columns = metric.leading(_SIZE_COLUMNS)
+    kinds = uncertainty.scale_kinds(len(y)) if chosen else ("constant",)
     sizes = {
-        kind: uncertainty.out_of_fold_sizes(kind, errors, folds, seed=seed)
-        for kind in uncertainty.scale_kinds(len(y), forest=portfolio.EXTRA_TREES in names)
+        kind: uncertainty.out_of_fold_sizes(kind, rows, residual, folds, columns=columns, seed=seed)
+        for kind in kinds
     }
     scales = {kind: score(center, size) for kind, size in sizes.items()}
     kind = min(scales, key=scales.__getitem__)
-    scale = uncertainty.fit_scale(kind, errors, seed=seed)
-
-    members = {portfolio.BLEND: names, portfolio.CONSTANT: ()}.get(name, (name,))
-    needed = dict.fromkeys((*members, *((portfolio.EXTRA_TREES,) if scale.needs_forest else ())))
-    return _Model(
-        name=name,
-        members=members,
-        estimators={member: data.fit(member, seed=seed) for member in needed},
-        scale=scale,
-        quantile=uncertainty.conformal_quantile(errors.size / sizes[kind], groups),
-        center=center,
-        half=uncertainty.out_of_fold_half_widths(errors.size, sizes[kind], groups, folds),
-        selection=models | {f"error {name}": value for name, value in scales.items()},
+    half = uncertainty.out_of_fold_calibrated(residual, sizes[kind], groups, folds)
+    found = extrapolate(
+        X,
+        y,
+        groups,
+        half=half[_AT_LEVEL],
+        landmarks=landmarks,
+        landmark_rows=drawn,
+        settings=settings,
+        n_splits=len(folds),
+        seed=seed,
     )
+    domain = fit_domain(landmarks, distance, found.left_out, constant_half=constant_half)
+    calibration = uncertainty.calibrate(residual, sizes[kind], groups)
+    return Fitted(
+        name=name,
+        weights=chosen,
+        estimators=portfolio.fit_members(names, X, y, settings=settings, seed=seed)
+        if chosen
+        else {},
+        constant=float(np.median(y)),
+        scale=uncertainty.fit_scale(kind, rows, residual, columns=columns, seed=seed),
+        calibration=calibration.scaled(found.full_factor) if chosen else calibration,
+        parts=uncertainty.fit_parts(residual, spread),
+        domain=domain,
+        out_of_fold=OutOfFoldRows(center, _widened(domain, half, distance), null, distance),
+        selection=models | {f"error {name}": value for name, value in scales.items()},
+        n_splits=len(folds),
+        fallback=None,
+        extrapolation={
+            "held_out_elements": held_out_elements(domain, found.left_out),
+            "error_of_all_rows_over_out_of_fold": found.full_factor,
+            "error_after_doubling_labels": found.doubling_factor,
+        },
+    )
+
+
+_AT_LEVEL = int(np.argmin(np.abs(uncertainty.LEVELS - uncertainty.LEVEL)))
+
+
+def _out_of_fold_votes(
+    data: Labelled,
+    names: tuple[str, ...],
+    folds: Folds,
+    settings: KernelSettings,
+    *,
+    seed: int,
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Return out-of-fold predictions of every member, and their disagreement, (n,) each."""
+    votes = {name: np.empty(len(data.y)) for name in names}
+    spread = np.empty(len(data.y))
+    for rows, held in folds:
+        fitted = portfolio.fit_members(
+            names, data.X[rows], data.y[rows], settings=settings, seed=seed
+        )
+        for name, estimator in fitted.items():
+            votes[name][held] = estimator.predict(data.X[held])
+        held_votes = np.stack([votes[name][held] for name in names])
+        spread[held] = portfolio.disagreement(fitted, data.X[held], held_votes)
+    return votes, spread
+
+
+def _combinations(votes: Mapping[str, FloatArray], y: FloatArray) -> dict[str, dict[str, float]]:
+    """Return the weights of each model that competes: members, their mean, their best mixture."""
+    models = {name: {name: 1.0} for name in votes}
+    models[portfolio.BLEND] = dict.fromkeys(votes, 1.0 / len(votes))
+    models[portfolio.STACK] = portfolio.stacking_weights(votes, y)
+    return models
+
+
+def _weighted(votes: Mapping[str, FloatArray], weights: Mapping[str, float]) -> FloatArray:
+    return np.asarray(sum(weight * votes[name] for name, weight in weights.items()))
+
+
+def _out_of_fold_distance(
+    landmarks: Landmarks, drawn: IntArray, X: FloatArray, folds: Folds
+) -> FloatArray:
+    """Return the distance of each row to the landmarks of the other folds, (n,)."""
+    fold = np.empty(len(X), dtype=np.int64)
+    for number, (_, held) in enumerate(folds):
+        fold[held] = number
+    distance = np.empty(len(X))
+    for number, (_, held) in enumerate(folds):
+        barred = np.broadcast_to(fold[drawn] == number, (len(held), len(drawn)))
+        distance[held] = landmarks.distance(X[held], barred=barred)
+    return distance
+
+
+def _widened(domain: Domain, half: FloatArray, distance: FloatArray) -> FloatArray:
+    return np.stack([domain.widen(row, distance) for row in half])

@@ -20,20 +20,17 @@ import numpy as np
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card import FORMAT
-from matscreen.surrogates.domain import Domain
+from matscreen.surrogates.domain import Domain, Landmarks
 from matscreen.surrogates.regression import Surrogate
-from matscreen.surrogates.uncertainty import LabelError, Scale
+from matscreen.surrogates.uncertainty import Calibration, LabelError, Parts, Scale
 
 CARD = "card.json"
 
 TRUSTED_TYPES = (
+    "matscreen.surrogates.kernel.MaternKernelRidge",
+    "matscreen.surrogates.metric.Metric",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.gaussian_process.kernels.ConstantKernel",
-    "sklearn.gaussian_process.kernels.Matern",
-    "sklearn.gaussian_process.kernels.Product",
-    "sklearn.gaussian_process.kernels.Sum",
-    "sklearn.gaussian_process.kernels.WhiteKernel",
     "sklearn.tree._tree.Tree",
 )
 """Types beyond those that skops trusts by itself; anything else is refused."""
@@ -56,16 +53,22 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
         {
             "n_features": surrogate.n_features,
             "columns": surrogate.columns,
-            "members": list(surrogate.members),
+            "fixed": surrogate.fixed,
+            "weights": dict(surrogate.weights),
             "estimators": dict(surrogate.estimators),
             "constant": surrogate.constant,
             "scale_kind": surrogate.scale.kind,
             "scale_floor": surrogate.scale.floor,
             "scale_regressor": surrogate.scale.regressor,
-            "quantile": surrogate.quantile,
-            "projection": domain.projection,
-            "neighbours": domain.neighbours,
+            "scale_columns": surrogate.scale.columns,
+            "calibration_centers": surrogate.calibration.centers,
+            "calibration_factors": surrogate.calibration.factors,
+            "parts": [surrogate.parts.aleatoric, surrogate.parts.epistemic],
+            "metric": domain.landmarks.metric,
+            "landmarks": domain.landmarks.points,
             "threshold": domain.threshold,
+            "knots": domain.knots,
+            "growth": domain.growth,
             "constant_half": domain.constant_half,
             "label_error": [surrogate.label_error.floor, surrogate.label_error.slope],
         },
@@ -143,15 +146,23 @@ def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
         card=kept,
         n_features=int(parts["n_features"]),
         columns=np.asarray(parts["columns"], dtype=np.int64),
-        members=tuple(parts["members"]),
+        fixed=np.asarray(parts["fixed"], dtype=np.float64),
+        weights={str(name): float(weight) for name, weight in parts["weights"].items()},
         estimators=dict(parts["estimators"]),
         constant=float(parts["constant"]),
-        scale=Scale(parts["scale_kind"], float(parts["scale_floor"]), parts["scale_regressor"]),
-        quantile=float(parts["quantile"]),
+        scale=Scale(
+            parts["scale_kind"],
+            float(parts["scale_floor"]),
+            parts["scale_regressor"],
+            np.asarray(parts["scale_columns"], dtype=np.int64),
+        ),
+        calibration=Calibration(parts["calibration_centers"], parts["calibration_factors"]),
+        parts=Parts(*map(float, parts["parts"])),
         domain=Domain(
-            parts["projection"],
-            parts["neighbours"],
+            Landmarks(parts["metric"], parts["landmarks"]),
             float(parts["threshold"]),
+            parts["knots"],
+            parts["growth"],
             float(parts["constant_half"]),
         ),
         label_error=LabelError(*map(float, parts["label_error"])),

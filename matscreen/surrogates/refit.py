@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from matscreen.structures import FloatArray
@@ -28,7 +26,6 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
         From features, (m, k), to values in the unit of the property, (m,).
     """
     from sklearn.base import clone
-    from sklearn.exceptions import ConvergenceWarning
 
     space = Space.of(surrogate.property)
     used = surrogate.columns
@@ -39,11 +36,10 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
         return np.where(absent, 0.0, rows[:, used])
 
     target = space.forward(y)
-    with one_thread(), warnings.catch_warnings():
-        # A hyperparameter at its bound is an answer, not a failure.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread():
         fitted = [
-            clone(surrogate.estimators[name]).fit(features(X), target) for name in surrogate.members
+            (weight, clone(surrogate.estimators[name]).fit(features(X), target))
+            for name, weight in surrogate.weights.items()
         ]
 
     def predict(rows: FloatArray) -> FloatArray:
@@ -51,7 +47,7 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
         if not fitted:
             return space.backward(np.full(len(rows), np.median(target)))
         with one_thread():
-            votes = [regressor.predict(given) for regressor in fitted]
-        return space.backward(np.mean(votes, axis=0))
+            votes = [weight * regressor.predict(given) for weight, regressor in fitted]
+        return space.backward(np.sum(votes, axis=0))
 
     return predict

@@ -18,21 +18,35 @@ from matscreen.surrogates import uncertainty
 from matscreen.surrogates.card import OutOfFold, build_card, library_versions
 from matscreen.surrogates.domain import Domain
 from matscreen.surrogates.fitting import Labelled, fit
-from matscreen.surrogates.portfolio import one_thread
+from matscreen.surrogates.portfolio import disagreement, one_thread
 from matscreen.surrogates.space import Space
-from matscreen.surrogates.uncertainty import LabelError, Scale, fit_label_error
+from matscreen.surrogates.uncertainty import (
+    LEVEL,
+    Calibration,
+    LabelError,
+    Parts,
+    Rows,
+    Scale,
+    fit_label_error,
+)
 
 MIN_LABELS = 8
-SCHEME = "surrogate-2"
+SCHEME = "surrogate-3"
 """Version of the training procedure; part of every `model_id`."""
+
+ION_COLUMNS = ("site_a_number", "site_b_number", "site_x_number")
+"""Descriptors that name the ion of a site: equal values are the same ion."""
+
+_CHUNK = 20_000
 
 BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Predicted values with 90 % intervals, (n,) each, in the unit of the property.
+    """Predicted values with intervals (of 90 % unless asked otherwise), (n,) each.
 
+    In the unit of the property.
     A row without any feature is NaN throughout and outside the domain.
 
     Attributes:
@@ -40,10 +54,15 @@ class Prediction:
         std: (upper - lower) / 3.29, the deviation of a Gaussian of that interval. On a log scale
             a log-normal of the interval is the better picture: its deviation in decades is
             log10(upper / lower) / 3.29.
-        lower: Lower end of the 90 % interval, within the physical bounds. The interval holds the
+        lower: Lower end of the interval, within the physical bounds. The interval holds the
             error of the surrogate and, where it was given, that of the labels.
-        upper: Upper end of the 90 % interval, within the physical bounds.
+        upper: Upper end of the interval, within the physical bounds.
         in_domain: Whether the row is near enough to labelled materials.
+        std_epistemic: Part of `std` that more labels would shrink: what grows with the
+            disagreement of the models, and all widening outside the domain. The squares of both
+            parts add up to that of `std`.
+        std_aleatoric: The rest: scatter of the labels at given features.
+        distance: Distance to the labelled materials over the threshold of the domain.
     """
 
     mean: FloatArray
@@ -51,6 +70,9 @@ class Prediction:
     lower: FloatArray
     upper: FloatArray
     in_domain: BoolArray
+    std_epistemic: FloatArray
+    std_aleatoric: FloatArray
+    distance: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +84,13 @@ class Surrogate:
         card: What was trained on what and how well it does; see `train`.
         n_features: Number of features that `predict` takes.
         columns: Which of the given features the model uses, indices.
-        members: Names of the regressors whose mean is the prediction; none means the constant.
-        estimators: Fitted regressors by name; may hold a forest that only the scale needs.
+        fixed: Value of each column that all labelled rows share, (k,); NaN for the others.
+        weights: Weight of each regressor in the prediction; none means the constant.
+        estimators: Fitted regressors by name; those without a weight tell the disagreement.
         constant: Prediction of the constant model, transformed space.
         scale: Size of the expected error.
-        quantile: Half width over size.
+        calibration: Half width over expected error.
+        parts: Split of the variance into epistemic and aleatoric.
         domain: Applicability domain.
         label_error: How uncertain labels are themselves.
     """
@@ -75,22 +99,26 @@ class Surrogate:
     card: Mapping[str, Any]
     n_features: int
     columns: npt.NDArray[np.int64]
-    members: tuple[str, ...]
+    fixed: FloatArray
+    weights: Mapping[str, float]
     estimators: Mapping[str, Any]
     constant: float
     scale: Scale
-    quantile: float
+    calibration: Calibration
+    parts: Parts
     domain: Domain
     label_error: LabelError
 
-    def predict(self, X: FloatArray) -> Prediction:
+    def predict(self, X: FloatArray, *, level: float = LEVEL) -> Prediction:
         """Predict rows of features.
 
         Args:
             X: Features in the order of `card["labels"]`, (n, k). NaN and infinity count as unknown.
+            level: Nominal coverage of the intervals, 0.05 to 0.95.
 
         Raises:
-            InputError: The number of columns differs from that of the training.
+            InputError: The number of columns differs from that of the training, or the level is
+                outside its range.
         """
         features = _clean_features(X)
         if features.shape[1] != self.n_features:
@@ -98,31 +126,57 @@ class Surrogate:
                 f"the surrogate of {self.property} knows {self.n_features} features, "
                 f"got {features.shape[1]}"
             )
+        if not uncertainty.LEVELS[0] <= level <= uncertainty.LEVELS[-1]:
+            raise InputError(f"intervals have a level of 0.05 to 0.95, got {level:g}")
+        # Such as sulphur, where all labelled materials are oxides.
+        off = np.abs(features - self.fixed) > 1e-6 * (1.0 + np.abs(self.fixed))
+        strange: BoolArray = np.any(off, axis=1)
         features = features[:, self.columns]
-        known = np.isfinite(features).any(axis=1)
-        outputs = np.full((4, len(features)), np.nan)
-        in_domain = np.zeros(len(features), dtype=bool)
-        if known.any():
-            outputs[:, known], in_domain[known] = self._predict_known(features[known])
-        return Prediction(outputs[0], outputs[1], outputs[2], outputs[3], in_domain)
+        known: BoolArray = np.any(np.isfinite(features), axis=1)
+        outputs = np.full((7, len(features)), np.nan)
+        for start in range(0, len(features), _CHUNK):
+            rows = start + np.flatnonzero(known[start : start + _CHUNK])
+            if len(rows):
+                outputs[:, rows] = self._predict_known(features[rows], strange[rows], level)
+        in_domain = np.nan_to_num(outputs[6], nan=np.inf) <= 1.0
+        mean, std, lower, upper, epistemic, aleatoric, distance = outputs
+        return Prediction(mean, std, lower, upper, in_domain, epistemic, aleatoric, distance)
 
-    def _predict_known(self, X: FloatArray) -> tuple[FloatArray, BoolArray]:
+    def _predict_known(self, X: FloatArray, strange: BoolArray, level: float) -> FloatArray:
+        space = Space.of(self.property)
         with one_thread():
-            votes = [self.estimators[name].predict(X) for name in self.members]
-            center = np.mean(votes, axis=0) if votes else np.full(len(X), self.constant)
-            space = Space.of(self.property)
-            center = space.clip(center)
+            votes = {name: member.predict(X) for name, member in self.estimators.items()}
             spread = (
-                uncertainty.spread_of(self.estimators, X)
-                if self.scale.needs_forest
+                disagreement(self.estimators, X, np.stack(list(votes.values())))
+                if votes
                 else np.zeros(len(X))
             )
-            half = self.quantile * self.scale.sizes(X, center, spread)
+            center = np.full(len(X), self.constant)
+            if self.weights:
+                center = np.sum([w * votes[name] for name, w in self.weights.items()], axis=0)
+            center = space.clip(center)
             distance = self.domain.distance(X)
-        half = np.hypot(self.domain.widen(half, distance), self.label_error.half_widths(center))
-        mean, lower, upper = space.interval(center, half)
+            sizes = self.scale.sizes(Rows(X, center, spread, distance))
+        distance = np.where(strange, np.maximum(distance, 2.0 * self.domain.threshold), distance)
+        half = self.calibration.half_widths(sizes, level=level)
+        widened = self.domain.widen(half, distance)
+        noise = self.label_error.half_widths(center)
+        total = np.hypot(widened, noise)
+        mean, lower, upper = space.interval(center, total)
         std = (upper - lower) / uncertainty.SIGMAS
-        return np.stack([mean, std, lower, upper]), self.domain.contains(distance)
+        doubt = np.square(widened) - np.square(half) * (1.0 - self.parts.epistemic_share(spread))
+        share = np.clip(doubt / np.where(total > 0.0, np.square(total), 1.0), 0.0, 1.0)
+        return np.stack(
+            [
+                mean,
+                std,
+                lower,
+                upper,
+                std * np.sqrt(share),
+                std * np.sqrt(1.0 - share),
+                distance / self.domain.threshold,
+            ]
+        )
 
 
 def train(
@@ -140,12 +194,14 @@ def train(
 ) -> Surrogate:
     """Train the surrogate of one property.
 
-    Labels are transformed by the registry's scale (log: log10). Gradient boosting, extremely
-    randomised trees, with few labels a Gaussian process, their mean, and a constant compete by
-    the interval score of out-of-fold predictions; then three scales of the error do. Folds keep a
-    chemical system together and are shuffled (published tables are often sorted). The winner is
-    refitted on all labels. Intervals are normalised conformal (`uncertainty`), widened outside the
-    applicability domain (`domain`).
+    Labels are transformed by the registry's scale (log: log10). Gradient boosting, kernel
+    regression in a learned metric, extremely randomised trees, their mean, their best mixture and
+    a constant compete by the interval score of out-of-fold predictions; then three scales of the
+    error do. Folds keep a chemical system together and are shuffled (published tables are often
+    sorted). The winner is refitted on all labels. Intervals are normalised conformal
+    (`uncertainty`), a little narrower than out of fold as the final model knows all labels, and
+    widened outside the applicability domain (`domain`), whose end is where errors on left-out
+    elements grow (`extrapolation`).
 
     With fewer than 20 chemical systems no model can be told from luck: the constant model with its
     wide interval is returned. Rows with a label that is not finite or outside the physical bounds,
@@ -187,22 +243,29 @@ def train(
         )
     features, values, systems = features[usable], values[usable], systems[usable]
     columns = _informative(features)
+    fixed = _fixed(features)
     features = features[:, columns]
+    ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)
     target = space.forward(values)
     stated = np.zeros(len(values)) if noise is None else np.asarray(noise, np.float64)[usable]
     label_error = fit_label_error(target, space.noise(values, stated))
 
     with one_thread():
-        fitted = fit(space, Labelled(features, target, systems), seed=seed)
+        fitted = fit(space, Labelled(features, target, systems, ions), seed=seed)
+    held = fitted.out_of_fold
+    at_level = int(np.argmin(np.abs(uncertainty.LEVELS - LEVEL)))
+    mean, lower, upper = space.interval(held.center, held.half[at_level])
     table = OutOfFold(
         y=values,
-        mean=fitted.table[0],
-        lower=fitted.table[1],
-        upper=fitted.table[2],
-        null=space.backward(fitted.null),
-        in_domain=fitted.domain.contains(fitted.distance),
+        mean=mean,
+        lower=lower,
+        upper=upper,
+        null=space.backward(held.null),
+        in_domain=fitted.domain.contains(held.distance),
         groups=systems,
         ids=None if ids is None else np.asarray(ids, dtype=str)[usable],
+        residual=np.abs(target - held.center),
+        half=held.half,
     )
     digest = data_hash(
         X,
@@ -219,14 +282,14 @@ def train(
         table,
         model={
             "model": fitted.name,
-            "members": list(fitted.members),
+            "weights": dict(fitted.weights),
             "fallback": fitted.fallback,
             "scale": fitted.scale.kind,
-            "quantile": fitted.quantile,
             "selection": fitted.selection,
             "threshold": fitted.domain.threshold,
             "label_error": {"floor": label_error.floor, "slope": label_error.slope},
             "n_splits": fitted.n_splits,
+            "extrapolation": dict(fitted.extrapolation),
         },
         data={
             "labels": list(labels),
@@ -246,11 +309,13 @@ def train(
         card=card,
         n_features=n_features,
         columns=columns,
-        members=fitted.members,
+        fixed=fixed,
+        weights=fitted.weights,
         estimators=fitted.estimators,
         constant=fitted.constant,
         scale=fitted.scale,
-        quantile=fitted.quantile,
+        calibration=fitted.calibration,
+        parts=fitted.parts,
         domain=fitted.domain,
         label_error=label_error,
     )
@@ -300,6 +365,13 @@ def _informative(X: FloatArray) -> npt.NDArray[np.int64]:
     highest = np.where(known, X, -np.inf).max(axis=0)
     varying = np.flatnonzero(highest > lowest)
     return varying if len(varying) else np.flatnonzero(known.any(axis=0))[:1]
+
+
+def _fixed(X: FloatArray) -> FloatArray:
+    """Return the value of each column that every row shares, (k,); NaN for the other columns."""
+    first = X[0]
+    same = np.isfinite(X).all(axis=0) & (first == X).all(axis=0)
+    return np.where(same, first, np.nan)
 
 
 def _check_lengths(n_rows: int, columns: Mapping[str, Any]) -> None:

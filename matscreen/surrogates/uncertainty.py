@@ -1,8 +1,8 @@
 """Prediction intervals from grouped out-of-fold residuals: normalised conformal prediction.
 
-The half width of an interval is `quantile * scale(x)`. The scores that give the quantile are
-absolute out-of-fold residuals over their scale, each from models that never saw the chemical
-system of the row.
+The half width of an interval is `factor * scale(x)`, the factor a conformal quantile that depends
+gently on the scale. The scores that give it are absolute out-of-fold residuals over their scale,
+each from models that never saw the chemical system of the row.
 
 MAPIE 1.6 supplies the scores of intervals here, not the intervals: its cross-conformal regressor
 refuses `ResidualNormalisedScore` ("only with split and prefit methods"), and its quantile counts
@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.portfolio import EXTRA_TREES, fit_residual_size, tree_spread
+from matscreen.surrogates.portfolio import fit_residual_size
 
 LEVEL = 0.90
 """Nominal coverage of every interval."""
@@ -29,9 +29,14 @@ SIGMAS = 3.29
 
 Folds = Sequence[tuple[IntArray, IntArray]]
 
+LEVELS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+"""Levels at which intervals are calibrated."""
+
 _RESIDUAL_MIN = 200
 _FLOOR = 0.2
 _TINY = 1e-12
+_GROUPS_PER_WINDOW = 150
+_MOST_WINDOWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,80 +44,190 @@ class Scale:
     """The size of the error to expect at a row, up to a factor that calibration fixes.
 
     Attributes:
-        kind: `constant`; `spread`, the disagreement of the trees of a forest; or `residual`, a
-            model of the absolute out-of-fold residual.
+        kind: `constant`; `spread`, the disagreement of the members and of the trees of a forest; or
+            `residual`, a model of the absolute out-of-fold residual.
         floor: Added to the size, so that no row is held to be exact.
         regressor: The residual model, else None.
+        columns: Features that the residual model takes.
     """
 
     kind: str
     floor: float = 0.0
     regressor: Any = None
+    columns: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
-    @property
-    def needs_forest(self) -> bool:
-        """Whether `spread` must be given to `sizes`."""
-        return self.kind != "constant"
-
-    def sizes(self, X: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    def sizes(self, rows: Rows) -> FloatArray:
         """Return the expected error of each row, (n,)."""
         if self.kind == "constant":
-            return np.ones(len(mean))
+            return np.ones(len(rows.mean))
         if self.kind == "spread":
-            return spread + self.floor
-        found = self.regressor.predict(np.column_stack([X, mean, spread]))
+            return rows.spread + self.floor
+        found = self.regressor.predict(rows.inputs(self.columns))
         return np.asarray(found, dtype=np.float64) + self.floor
 
 
-def scale_kinds(n_labels: int, *, forest: bool) -> tuple[str, ...]:
-    """Return the scales worth trying: a residual model needs labels, the others almost none."""
-    if not forest:
-        return ("constant",)
-    return (
-        ("constant", "spread", "residual") if n_labels >= _RESIDUAL_MIN else ("constant", "spread")
-    )
-
-
 @dataclass(frozen=True, eq=False)
-class Residuals:
-    """Out-of-fold errors of one model, (n,) each; the material from which a scale is fitted.
+class Rows:
+    """What is known of rows when the size of their error is asked, (n,) each.
 
     Attributes:
         X: Features, (n, k).
         mean: Predictions, transformed space.
-        spread: Standard deviations of the trees of the forest.
-        size: Absolute residuals.
+        spread: Disagreement of the members.
+        distance: Distance to the labelled rows.
     """
 
     X: FloatArray
     mean: FloatArray
     spread: FloatArray
-    size: FloatArray
+    distance: FloatArray
 
-    def take(self, rows: IntArray) -> Residuals:
+    def inputs(self, columns: IntArray) -> FloatArray:
+        """Return the features of the residual model."""
+        return np.column_stack([self.X[:, columns], self.mean, self.spread, self.distance])
+
+    def take(self, rows: IntArray) -> Rows:
         """Return the chosen rows."""
-        return Residuals(self.X[rows], self.mean[rows], self.spread[rows], self.size[rows])
+        return Rows(self.X[rows], self.mean[rows], self.spread[rows], self.distance[rows])
 
 
-def fit_scale(kind: str, rows: Residuals, *, seed: int) -> Scale:
-    """Fit a scale to out-of-fold errors."""
+def scale_kinds(n_labels: int) -> tuple[str, ...]:
+    """Return the scales worth trying: a residual model needs labels, the others almost none."""
+    return (
+        ("constant", "spread", "residual") if n_labels >= _RESIDUAL_MIN else ("constant", "spread")
+    )
+
+
+def fit_scale(kind: str, rows: Rows, size: FloatArray, *, columns: IntArray, seed: int) -> Scale:
+    """Fit a scale to the absolute out-of-fold residuals `size`, (n,)."""
     if kind == "spread":
         return Scale(kind, _FLOOR * float(np.median(rows.spread)) + _TINY)
     if kind == "residual":
-        inputs = np.column_stack([rows.X, rows.mean, rows.spread])
-        regressor = fit_residual_size(inputs, rows.size, seed=seed)
-        return Scale(kind, _FLOOR * float(np.median(rows.size)) + _TINY, regressor)
+        regressor = fit_residual_size(rows.inputs(columns), size, seed=seed)
+        return Scale(kind, _FLOOR * float(np.median(size)) + _TINY, regressor, columns)
     return Scale("constant")
 
 
-def out_of_fold_sizes(kind: str, rows: Residuals, folds: Folds, *, seed: int) -> FloatArray:
-    """Return the size of each row from a scale fitted without the fold of that row, (n,)."""
+def out_of_fold_sizes(
+    kind: str, rows: Rows, size: FloatArray, folds: Folds, *, columns: IntArray, seed: int
+) -> FloatArray:
+    """Return the expected error of each row from a scale fitted without the fold of that row."""
     sizes = np.empty(len(rows.mean))
     for train, test in folds:
-        held = rows.take(test)
-        scale = fit_scale(kind, rows.take(train), seed=seed)
-        sizes[test] = scale.sizes(held.X, held.mean, held.spread)
+        scale = fit_scale(kind, rows.take(train), size[train], columns=columns, seed=seed)
+        sizes[test] = scale.sizes(rows.take(test))
     return sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Half width over expected error, as a function of level and expected error.
+
+    One conformal quantile a window of expected errors: the errors of hard rows need not be those of
+    easy rows scaled up. Between the centres of the windows it is interpolated.
+
+    Attributes:
+        centers: Logarithm of the expected error at the centre of each window, (w,).
+        factors: Half width over expected error, (levels, w).
+    """
+
+    centers: FloatArray
+    factors: FloatArray
+
+    def half_widths(self, sizes: FloatArray, *, level: float = LEVEL) -> FloatArray:
+        """Return the half widths of intervals, (n,).
+
+        Args:
+            sizes: Expected errors, (n,).
+            level: Nominal coverage, 0.05 to 0.95; between the calibrated levels it is interpolated.
+        """
+        at = float(np.clip(level, LEVELS[0], LEVELS[-1]))
+        right = min(int(np.searchsorted(LEVELS, at - 1e-9)), len(LEVELS) - 1)
+        left = max(right - 1, 0) if LEVELS[right] - at > 1e-9 else right
+        share = 0.0 if left == right else (at - LEVELS[left]) / (LEVELS[right] - LEVELS[left])
+        factor = (1.0 - share) * self.factors[left] + share * self.factors[right]
+        return np.asarray(np.interp(np.log(sizes), self.centers, factor) * sizes)
+
+    def scaled(self, by: float) -> Calibration:
+        """Return a calibration of wider or narrower intervals."""
+        return replace(self, factors=self.factors * by)
+
+    @classmethod
+    def of_constant(cls, half: float) -> Calibration:
+        """Return the calibration of a constant model with this 90 % half width.
+
+        The other levels are those of a Gaussian of the same width.
+        """
+        from scipy.special import ndtri
+
+        shape = ndtri(0.5 + LEVELS / 2.0) / ndtri(0.5 + LEVEL / 2.0)
+        return cls(np.zeros(1), np.asarray(half * shape)[:, None])
+
+
+def calibrate(residual: FloatArray, sizes: FloatArray, groups: np.ndarray[Any, Any]) -> Calibration:
+    """Calibrate half widths on absolute out-of-fold residuals, (n,) each."""
+    scores, log_size = residual / sizes, np.log(sizes)
+    order = np.argsort(log_size, kind="stable")
+    n, n_groups = len(order), len(np.unique(groups))
+    varies = float(np.ptp(log_size)) > 1e-9
+    windows = int(np.clip(n_groups // _GROUPS_PER_WINDOW, 1, _MOST_WINDOWS)) if varies else 1
+    centers, factors = [], []
+    everywhere = conformal_quantiles(scores, groups, LEVELS)
+    for index in range(windows):
+        # Twice as wide as their spacing, so that neighbours share half of their rows.
+        middle, half = (index + 0.5) * n / windows, n / windows
+        rows = order[max(0, int(middle - half)) : min(n, int(middle + half))]
+        found = (
+            everywhere if windows == 1 else conformal_quantiles(scores[rows], groups[rows], LEVELS)
+        )
+        centers.append(float(np.median(log_size[rows])))
+        factors.append(np.where(np.isfinite(found), found, everywhere))
+    return Calibration(np.array(centers), np.array(factors).T)
+
+
+def out_of_fold_calibrated(
+    residual: FloatArray, sizes: FloatArray, groups: np.ndarray[Any, Any], folds: Folds
+) -> FloatArray:
+    """Return honest half widths at every level, (levels, n), calibrated on the other folds only."""
+    half = np.empty((len(LEVELS), len(residual)))
+    for train, test in folds:
+        found = calibrate(residual[train], sizes[train], groups[train])
+        for row, level in enumerate(LEVELS):
+            half[row, test] = found.half_widths(sizes[test], level=float(level))
+    return half
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How the variance of an error splits: r^2 = aleatoric + epistemic spread^2 on average.
+
+    What grows with the disagreement of models is lack of knowledge (epistemic): more labels there
+    would shrink it. The rest is scatter of the labels at given features (aleatoric).
+
+    Attributes:
+        aleatoric: Variance without any disagreement, transformed space.
+        epistemic: Growth with the squared disagreement.
+    """
+
+    aleatoric: float = 1.0
+    epistemic: float = 0.0
+
+    def epistemic_share(self, spread: FloatArray) -> FloatArray:
+        """Return the epistemic share of the variance of each row, 0 to 1, (n,)."""
+        grown = self.epistemic * np.square(spread)
+        total = self.aleatoric + grown
+        return np.asarray(grown / np.where(total > 0.0, total, 1.0))
+
+
+def fit_parts(residual: FloatArray, spread: FloatArray) -> Parts:
+    """Split the squared out-of-fold residuals, (n,), by their disagreement; both parts >= 0."""
+    from scipy.optimize import nnls
+
+    inputs = np.stack([np.ones(len(residual)), np.square(spread)], axis=1)
+    # Relative errors count: otherwise a few large residuals decide.
+    weight = 1.0 / (np.square(spread) + np.median(np.square(residual)) + _TINY)
+    found, _ = nnls(inputs * weight[:, None], np.square(residual) * weight)
+    return Parts(float(found[0]), float(found[1])) if found.any() else Parts()
 
 
 @dataclass(frozen=True)
@@ -165,13 +280,20 @@ def conformal_quantile(
     Returns:
         The quantile, infinite when there are too few groups for the level.
     """
+    return float(conformal_quantiles(scores, groups, np.array([level]))[0])
+
+
+def conformal_quantiles(
+    scores: FloatArray, groups: Sequence[Any] | np.ndarray[Any, Any], levels: FloatArray
+) -> FloatArray:
+    """Return `conformal_quantile` at several levels, (levels,); infinite where groups are few."""
     _, member, size = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     weight = 1.0 / (size[member] * (len(size) + 1.0))
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(weight[order])
     # The tolerance keeps sums of thirds and tenths from skipping one score.
-    position = int(np.searchsorted(reached, level - 1e-9))
-    return float(scores[order[position]]) if position < len(scores) else math.inf
+    positions = np.searchsorted(reached, levels - 1e-9)
+    return np.append(scores[order], math.inf)[np.minimum(positions, len(scores))]
 
 
 def out_of_fold_half_widths(
@@ -222,9 +344,3 @@ def winkler_score(
 def coverage(y: FloatArray, lower: FloatArray, upper: FloatArray) -> float:
     """Return the share of labels inside their interval; NaN without labels."""
     return float(np.mean((lower <= y) & (y <= upper))) if len(y) else math.nan
-
-
-def spread_of(estimators: Any, X: FloatArray) -> FloatArray:
-    """Return the tree spread of the forest among fitted members, (n,); zeros without a forest."""
-    forest = estimators.get(EXTRA_TREES)
-    return np.zeros(len(X)) if forest is None else tree_spread(forest, X)

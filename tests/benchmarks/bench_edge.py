@@ -57,7 +57,8 @@ class Smooth:
         mean = 0.5 + X[:, self._range] + 0.01 * X[:, self._radius]
         half = np.full(len(X), 0.3)
         inside = np.ones(len(X), dtype=bool)
-        return Prediction(mean, half / 1.645, mean - half, mean + half, inside)
+        std = half / 1.645
+        return Prediction(mean, std, mean - half, mean + half, inside, std, std, std)
 
 
 def synthetic(variants: list[str]) -> tuple[Compression, dict[str, object]]:

@@ -56,7 +56,8 @@ class Ridge:
         value = self.offset + Z @ self.weights
         half = np.full(len(X), 0.3)
         inside = np.ones(len(X), dtype=bool)
-        return Prediction(value, half / 1.645, value - half, value + half, inside)
+        std = half / 1.645
+        return Prediction(value, std, value - half, value + half, inside, std, std, std)
 
 
 def fit_ridge(X, y, groups):

@@ -22,7 +22,8 @@ def rows(n: int = 400) -> np.ndarray:
 
 def predict(X: np.ndarray) -> Prediction:
     mean = 5.0 + 1.5 * X[:, 0] + X[:, 1] * X[:, 4]
-    return Prediction(mean, np.ones(len(X)), mean - 1.0, mean + 2.0, X[:, 0] < 0.5)
+    one = np.ones(len(X))
+    return Prediction(mean, one, mean - 1.0, mean + 2.0, X[:, 0] < 0.5, one, one, one)
 
 
 def dependence(columns, function=predict, name=LINEAR, **options):
@@ -66,7 +67,7 @@ def test_a_pair_gives_a_plane():
 def test_averages_of_a_log_property_are_geometric():
     def decades(X: np.ndarray) -> Prediction:
         mean = np.where(X[:, 1] > 0, 2.0, 0.5)
-        return Prediction(mean, mean, mean, mean, np.ones(len(X), bool))
+        return Prediction(mean, mean, mean, mean, np.ones(len(X), bool), mean, mean, mean)
 
     found = dependence(["slope"], decades, LOG, max_rows=400)
     share = rows()[:, 1].mean()

@@ -39,16 +39,23 @@ def test_round_trip_gives_equal_predictions(name, request, tmp_path):
 
 def test_every_regressor_can_be_saved(small, tmp_path):
     """Whatever wins, what it is made of must be on the list of trusted types."""
-    from matscreen.surrogates.portfolio import fit_member, fit_residual_size, member_names
+    from matscreen.surrogates.kernel import KernelSettings
+    from matscreen.surrogates.portfolio import fit_members, fit_residual_size, member_names
 
     rows = make_data(60, seed=2)
-    fitted = {name: fit_member(name, rows.X, rows.y, seed=0) for name in member_names(60)}
+    names = member_names(60)
+    settings = KernelSettings(apart=0.01, ion_columns=(0,))
+    fitted = fit_members(names, rows.X, rows.y, settings=settings, seed=0)
     assert len(fitted) == 3
-    extended = np.column_stack([rows.X, rows.y, rows.y])
+    extended = np.column_stack([rows.X[:, :2], rows.y, rows.y, rows.y])
     scale = dataclasses.replace(
-        small.scale, kind="residual", regressor=fit_residual_size(extended, rows.sigma, seed=0)
+        small.scale,
+        kind="residual",
+        regressor=fit_residual_size(extended, rows.sigma, seed=0),
+        columns=np.arange(2),
     )
-    model = dataclasses.replace(small, estimators=fitted, members=tuple(fitted), scale=scale)
+    weights = dict.fromkeys(fitted, 1.0 / len(fitted))
+    model = dataclasses.replace(small, estimators=fitted, weights=weights, scale=scale)
     save(model, tmp_path)
     np.testing.assert_array_equal(load(tmp_path).predict(rows.X).mean, model.predict(rows.X).mean)
 

@@ -209,7 +209,11 @@ def test_training_is_deterministic_and_ignores_float32_storage(small):
     for name in ("mean", "std", "lower", "upper", "in_domain"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
     timeless = [
-        {key: value for key, value in model.card.items() if "seconds" not in key}
+        {
+            key: value
+            for key, value in model.card.items()
+            if "seconds" not in key and key != "joules"
+        }
         for model in (small, again)
     ]
     assert timeless[0] == timeless[1]
@@ -282,11 +286,75 @@ def test_the_data_hash_is_known_before_training_and_sees_every_input(small):
 
 
 def test_a_feature_that_one_fold_lacks_altogether_is_no_obstacle():
-    from matscreen.surrogates.portfolio import EXTRA_TREES, GRADIENT_BOOSTING, fit_member
+    from matscreen.surrogates.kernel import KernelSettings
+    from matscreen.surrogates.portfolio import fit_members, member_names
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 3))
     X[:, 1] = np.nan
-    for name in (GRADIENT_BOOSTING, EXTRA_TREES):
-        predicted = fit_member(name, X, X[:, 0], seed=0).predict(rng.normal(size=(5, 3)))
-        assert np.isfinite(predicted).all()
+    fitted = fit_members(member_names(60), X, X[:, 0], settings=KernelSettings(), seed=0)
+    assert set(fitted) == {"gradient_boosting", "extra_trees", "kernel"}
+    for estimator in fitted.values():
+        assert np.isfinite(estimator.predict(rng.normal(size=(5, 3)))).all()
+
+
+def test_intervals_of_other_levels_and_the_parts_of_the_deviation(surrogate):
+    fresh = make_data(1000, seed=9, prefix="new")
+    half, wide = surrogate.predict(fresh.X, level=0.5), surrogate.predict(fresh.X)
+    assert 0.42 < np.mean((half.lower <= fresh.y) & (fresh.y <= half.upper)) < 0.60
+    assert (half.upper - half.lower < wide.upper - wide.lower).all()
+    parts = np.hypot(wide.std_epistemic, wide.std_aleatoric)
+    np.testing.assert_allclose(parts, wide.std, rtol=1e-9)
+    with pytest.raises(InputError, match=r"0\.05 to 0\.95, got 0\.99"):
+        surrogate.predict(fresh.X, level=0.99)
+
+
+def test_a_value_that_no_label_has_is_outside_the_domain():
+    rows = make_data(60, seed=2)
+    X = rows.X.copy()
+    X[:, 7] = 8.0  # every labelled material is an oxide
+    model = train(X, rows.y, groups=rows.groups, property=PROPERTY, labels=LABELS)
+    usual = X[:5].copy()
+    sulphide, unknown = usual.copy(), usual.copy()
+    sulphide[:, 7], unknown[:, 7] = 16.0, np.nan
+    assert model.predict(usual).in_domain.any()
+    assert not model.predict(sulphide).in_domain.any()
+    np.testing.assert_array_equal(model.predict(unknown).in_domain, model.predict(usual).in_domain)
+    wider = model.predict(sulphide).std > 1.5 * model.predict(usual).std
+    assert wider.all()
+
+
+def test_equal_labels_give_a_constant_that_is_not_held_exact():
+    rows = make_data(60, seed=2)
+    noise = np.full(60, 0.1)
+    model = train(
+        rows.X,
+        np.full(60, 4.0),
+        groups=rows.groups,
+        property=PROPERTY,
+        labels=LABELS,
+        noise=noise,
+    )
+    assert model.card["fallback"] == "constant_labels"
+    found = model.predict(rows.X)
+    assert (found.mean == 4.0).all()
+    np.testing.assert_allclose(found.std, 0.1, rtol=1e-6)
+
+
+def test_ten_labels_give_a_wide_but_usable_model():
+    rows = make_data(10, seed=2)
+    model = train(rows.X, rows.y, groups=rows.groups, property=PROPERTY, labels=LABELS)
+    found = model.predict(make_data(200, seed=3).X)
+    assert np.isfinite(found.mean).all()
+    fresh = make_data(200, seed=3)
+    assert np.mean((found.lower <= fresh.y) & (fresh.y <= found.upper)) > 0.9
+
+
+def test_the_card_tells_of_left_out_elements_and_more_labels(surrogate):
+    found = surrogate.card["extrapolation"]
+    assert found["held_out_elements"]["n"] > 300
+    assert 0.8 < found["held_out_elements"]["covered"] <= 1.0
+    assert 0.85 <= found["error_of_all_rows_over_out_of_fold"] <= 1.0
+    assert 0.5 <= found["error_after_doubling_labels"] <= 1.0
+    assert surrogate.card["metrics"]["miscalibration_area"] < 0.05
+    assert surrogate.card["joules"] > 0

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from matscreen.surrogates.uncertainty import (
-    Residuals,
+    LEVELS,
+    Calibration,
+    Rows,
     Scale,
+    calibrate,
     conformal_quantile,
     constant_half_width,
     fit_label_error,
+    fit_parts,
     fit_scale,
     out_of_fold_half_widths,
     winkler_score,
@@ -105,8 +109,8 @@ def test_residual_scale_follows_the_size_of_the_error_and_stays_positive():
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(400, 3))
     size = np.where(X[:, 0] > 0.5, 1.0, 0.0) * np.abs(rng.normal(size=400))
-    rows = Residuals(X, np.zeros(400), np.zeros(400), size)
-    sizes = fit_scale("residual", rows, seed=0).sizes(X, np.zeros(400), np.zeros(400))
+    rows = Rows(X, np.zeros(400), np.zeros(400), np.zeros(400))
+    sizes = fit_scale("residual", rows, size, columns=np.arange(3), seed=0).sizes(rows)
     assert (sizes > 0).all()
     assert sizes[X[:, 0] > 0.6].mean() > 2.5 * sizes[X[:, 0] < 0.4].mean()
 
@@ -122,5 +126,49 @@ def test_the_label_error_finds_floor_and_slope():
 
 
 def test_constant_scale_needs_nothing():
-    assert not Scale("constant").needs_forest
-    assert Scale("constant").sizes(np.zeros((3, 1)), np.zeros(3), np.zeros(3)).tolist() == [1, 1, 1]
+    rows = Rows(np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.zeros(3))
+    assert Scale("constant").sizes(rows).tolist() == [1, 1, 1]
+
+
+def test_calibration_mends_a_scale_that_is_wrong_at_both_ends():
+    rng = np.random.default_rng(0)
+    sizes = np.exp(rng.uniform(-2.0, 2.0, size=4000))
+    # The true error grows with the square root of the size only.
+    residual = np.abs(rng.normal(size=4000)) * np.sqrt(sizes)
+    found = calibrate(residual[:2000], sizes[:2000], np.arange(2000))
+    assert len(found.centers) == 8
+    fresh, width = residual[2000:], found.half_widths(sizes[2000:])
+    for part in np.array_split(np.argsort(sizes[2000:]), 4):
+        assert 0.85 < np.mean(fresh[part] <= width[part]) < 0.95
+    one = conformal_quantile(residual[:2000] / sizes[:2000], np.arange(2000)) * sizes[2000:]
+    hardest = np.argsort(sizes[2000:])[-500:]
+    assert np.mean(fresh[hardest] <= one[hardest]) > 0.97
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.63, 0.9, 0.95])
+def test_intervals_of_every_level_hold_what_they_promise(level):
+    rng = np.random.default_rng(1)
+    residual = np.abs(rng.standard_t(4, size=6000))
+    found = calibrate(residual[:3000], np.ones(3000), np.arange(3000))
+    covered = np.mean(residual[3000:] <= found.half_widths(np.ones(3000), level=level))
+    assert covered == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / 1500))
+
+
+def test_half_widths_grow_with_the_level_and_scale():
+    found = Calibration.of_constant(2.0)
+    widths = [found.half_widths(np.ones(1), level=float(level))[0] for level in LEVELS]
+    assert (np.diff(widths) > 0).all()
+    assert found.half_widths(np.ones(1))[0] == pytest.approx(2.0)
+    assert found.scaled(0.5).half_widths(np.ones(1))[0] == pytest.approx(1.0)
+
+
+def test_the_variance_splits_into_what_disagreement_explains_and_the_rest():
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(0.1, 1.0, size=5000)
+    residual = np.abs(rng.normal(size=5000)) * np.sqrt(0.25 + 4.0 * spread**2)
+    found = fit_parts(residual, spread)
+    assert found.aleatoric == pytest.approx(0.25, rel=0.3)
+    assert found.epistemic == pytest.approx(4.0, rel=0.2)
+    share = found.epistemic_share(np.array([0.0, 10.0]))
+    assert share[0] == 0.0
+    assert share[1] > 0.99
