@@ -13,7 +13,7 @@ BIN := .venv/bin
 EXACT := $(if $(filter file,$(origin PYTHON)),,--this-python)
 
 .DEFAULT_GOAL := help
-.PHONY: help screen test test-simulate lint bench bench-descriptors bundle clean venv-core venv-dev venv-simulate
+.PHONY: help screen test test-simulate lint bench bench-descriptors bench-surrogates bundle clean venv-core venv-dev venv-simulate
 
 help:  ## show this list
 	@echo "matscreen: rank perovskites and oxides by the energy they need to switch"
@@ -42,6 +42,11 @@ bench: venv-dev  ## run the benchmarks
 
 bench-descriptors: venv-dev  ## time the descriptors beside matminer (makes it an environment)
 	@$(BIN)/python tests/benchmarks/bench_matminer.py $(if $(MIRROR),--mirror $(MIRROR),)
+
+bench-surrogates: venv-dev  ## score surrogates beside a random forest (MIRROR=DIR of published sets)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_surrogates.py --elements 4 \
+		$(if $(MIRROR),--mirror $(MIRROR),)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_edge.py
 
 bundle: venv-simulate  ## simulate for HOURS=2 hours and extend data/bundle (installs torch)
 	@$(BIN)/python -m matscreen.simulations.campaign \

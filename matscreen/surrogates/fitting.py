@@ -30,6 +30,9 @@ N_SPLITS, N_SPLITS_LARGE, LARGE = 5, 3, 5000
 """Folds; from 5,000 labels three do, at half the time."""
 
 _NO_METRIC_BELOW = 200
+_NARROWED_FROM = 2000
+"""Labels from which intervals are narrowed by what the model of all rows knows more than those of
+the folds. With few labels the promise of conformal intervals, without that, is worth more."""
 _SIZE_COLUMNS = 32
 
 Groups = npt.NDArray[np.str_]
@@ -236,7 +239,9 @@ def _fit_model(
         else {},
         constant=float(np.median(y)),
         scale=uncertainty.fit_scale(kind, rows, residual, columns=columns, seed=seed),
-        calibration=calibration.scaled(found.full_factor) if chosen else calibration,
+        calibration=calibration.scaled(found.full_factor)
+        if chosen and len(y) >= _NARROWED_FROM
+        else calibration,
         parts=uncertainty.fit_parts(residual, spread),
         domain=domain,
         out_of_fold=OutOfFoldRows(center, _widened(domain, half, distance), null, distance),

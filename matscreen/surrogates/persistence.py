@@ -109,6 +109,12 @@ def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = 
             f"{card.get('descriptor_version')!r}, asked to predict from version "
             f"{descriptor_version!r}: train again"
         )
+    if "parts" in card:
+        raise ModelError(
+            f"{folder}: a surrogate transferred from another one; `load_any` of "
+            "surrogates.transfer_files reads it. Explanations and edge bundles take surrogates of "
+            "one kind of label only: train without --from"
+        )
     _check_scikit_learn(card, folder)
     content = _read_model(folder, card)
     try:

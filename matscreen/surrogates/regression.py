@@ -199,8 +199,8 @@ def train(
     a constant compete by the interval score of out-of-fold predictions; then three scales of the
     error do. Folds keep a chemical system together and are shuffled (published tables are often
     sorted). The winner is refitted on all labels. Intervals are normalised conformal
-    (`uncertainty`), a little narrower than out of fold as the final model knows all labels, and
-    widened outside the applicability domain (`domain`), whose end is where errors on left-out
+    (`uncertainty`), from 2,000 labels a little narrower than out of fold, as the final model
+    knows all labels, and widened outside the applicability domain (`domain`), whose end is where errors on left-out
     elements grow (`extrapolation`).
 
     With fewer than 20 chemical systems no model can be told from luck: the constant model with its

@@ -145,7 +145,9 @@ class Calibration:
         right = min(int(np.searchsorted(LEVELS, at - 1e-9)), len(LEVELS) - 1)
         left = max(right - 1, 0) if LEVELS[right] - at > 1e-9 else right
         share = 0.0 if left == right else (at - LEVELS[left]) / (LEVELS[right] - LEVELS[left])
-        factor = (1.0 - share) * self.factors[left] + share * self.factors[right]
+        factor = self.factors[left]
+        if share > 0.0:  # zero times an infinite factor, of few systems, would be no number
+            factor = (1.0 - share) * factor + share * self.factors[right]
         return np.asarray(np.interp(np.log(sizes), self.centers, factor) * sizes)
 
     def scaled(self, by: float) -> Calibration:
