@@ -200,8 +200,8 @@ def train(
     error do. Folds keep a chemical system together and are shuffled (published tables are often
     sorted). The winner is refitted on all labels. Intervals are normalised conformal
     (`uncertainty`), from 2,000 labels a little narrower than out of fold, as the final model
-    knows all labels, and widened outside the applicability domain (`domain`), whose end is where errors on left-out
-    elements grow (`extrapolation`).
+    knows all labels, and widened outside the applicability domain (`domain`), whose end is where
+    errors on left-out elements grow (`extrapolation`).
 
     With fewer than 20 chemical systems no model can be told from luck: the constant model with its
     wide interval is returned. Rows with a label that is not finite or outside the physical bounds,
