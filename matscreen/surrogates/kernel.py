@@ -32,7 +32,7 @@ _SMOOTHNESSES = (1.5, 2.5)
 _APART = (0.0, 0.01)
 _OUTLYING = 1.5
 _OUTLIER_NOISE = 0.03
-_CHUNK = 2048
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,15 @@ class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return matern(A, B, self.length, self.smoothness)
 
     def predict(self, X: FloatArray) -> FloatArray:
-        """Return predictions, (n,)."""
+        """Return predictions, (n,); that of a row does not depend on the rows it comes with."""
         points = self.metric_.embed(X)
         alpha = self.alpha_.astype(np.float32)
         found = np.empty(len(points))
         for start in range(0, len(points), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            found[rows] = self._kernel(points[rows], self.points_) @ alpha
+            weighted = self._kernel(points[rows], self.points_)
+            weighted *= alpha
+            weighted.sum(axis=1, dtype=np.float64, out=found[rows])
         return np.asarray(found * self.spread_ + self.center_)
 
     def held_out(self, inverse: FloatArray, blocks: Iterable[IntArray]) -> list[FloatArray]:

@@ -32,6 +32,7 @@ _FLOOR = 1e-4
 _CLIP = 5.0
 _PAIRS = 300
 _CHUNK = 512
+_BLOCK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +124,17 @@ def learn_metric(X: FloatArray, y: FloatArray, *, rounds: int = ROUNDS, seed: in
 
 
 def squared_distances(A: Float32Array, B: Float32Array) -> Float32Array:
-    """Return the squared Euclidean distances between rows, (n, m)."""
-    found = A @ B.T
+    """Return the squared Euclidean distances between rows, (n, m).
+
+    Rows are padded to whole blocks: matrix products round the rows of a block cut short in another
+    way, and the distances of a row must not depend on what other rows it comes with.
+    """
+    padded = np.zeros((-(-len(A) // _BLOCK) * _BLOCK, A.shape[1]), dtype=np.float32)
+    padded[: len(A)] = A
+    found: Float32Array = (padded @ B.T)[: len(A)]
     found *= -2.0
-    found += np.einsum("ij,ij->i", A, A)[:, None]
-    found += np.einsum("ij,ij->i", B, B)[None, :]
+    found += np.square(A).sum(axis=1)[:, None]
+    found += np.square(B).sum(axis=1)[None, :]
     np.maximum(found, 0.0, out=found)
     return found
 

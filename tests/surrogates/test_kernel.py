@@ -138,3 +138,12 @@ def test_settings_are_deterministic_and_a_clone_fits_the_same(rows):
 def test_members_lists_every_row_once():
     groups = np.array(["b", "a", "b", "c"])
     assert [part.tolist() for part in members(groups)] == [[1], [0, 2], [3]]
+
+
+def test_a_prediction_does_not_depend_on_the_rows_it_comes_with(rows):
+    X, y = rows
+    model = MaternKernelRidge(apart=0.01, ion_columns=(0,)).fit(X, y)
+    together = model.predict(np.vstack([X] * 3))
+    np.testing.assert_array_equal(together[:300], together[300:600])
+    for part in (slice(0, 1), slice(7, 50), slice(None, None, -1)):
+        np.testing.assert_array_equal(model.predict(X[part]), together[:300][part])
