@@ -85,7 +85,8 @@ def extrapolate(
     in_fold = np.empty(len(rows))
     in_fold[np.concatenate(usual)] = of_usual
     # Half widths for a model with this error, at the difficulty the surrogate sees in each row.
-    fitting = half[rows] * max(float(np.quantile(in_fold / half[rows], 0.9)), 1e-12)
+    width = np.maximum(half[rows], max(1e-3 * float(half.mean()), 1e-12))
+    fitting = width * max(float(np.quantile(in_fold / width, 0.9)), 1e-12)
     distance, score = [], []
     for held in elements_of(groups).values():
         out = np.flatnonzero(held[rows])

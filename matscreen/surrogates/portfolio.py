@@ -148,7 +148,7 @@ def fit_residual_size(X: FloatArray, size: FloatArray, *, seed: int) -> Any:
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    floor = max(0.01 * float(np.median(size)), 1e-12)
+    floor = max(0.01 * typical_size(size), 1e-12)
     return HistGradientBoostingRegressor(
         loss="gamma",
         learning_rate=0.08,
@@ -161,6 +161,11 @@ def fit_residual_size(X: FloatArray, size: FloatArray, *, seed: int) -> Any:
         early_stopping=False,
         random_state=seed,
     ).fit(X, np.maximum(size, floor))
+
+
+def typical_size(size: FloatArray) -> float:
+    """Return the median of absolute residuals; a tenth of the mean where most of them are zero."""
+    return float(np.median(size)) or 0.1 * float(np.mean(size))
 
 
 def _gradient_boosting(n: int, seed: int, columns: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.portfolio import fit_residual_size
+from matscreen.surrogates.portfolio import fit_residual_size, typical_size
 
 LEVEL = 0.90
 """Nominal coverage of every interval."""
@@ -37,6 +37,7 @@ _FLOOR = 0.2
 _TINY = 1e-12
 _GROUPS_PER_WINDOW = 150
 _MOST_WINDOWS = 8
+_LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def fit_scale(kind: str, rows: Rows, size: FloatArray, *, columns: IntArray, see
         return Scale(kind, _FLOOR * float(np.median(rows.spread)) + _TINY)
     if kind == "residual":
         regressor = fit_residual_size(rows.inputs(columns), size, seed=seed)
-        return Scale(kind, _FLOOR * float(np.median(size)) + _TINY, regressor, columns)
+        return Scale(kind, _FLOOR * typical_size(size) + _TINY, regressor, columns)
     return Scale("constant")
 
 
@@ -183,6 +184,8 @@ def calibrate(residual: FloatArray, sizes: FloatArray, groups: np.ndarray[Any, A
             everywhere if windows == 1 else conformal_quantiles(scores[rows], groups[rows], LEVELS)
         )
         centers.append(float(np.median(log_size[rows])))
+        # Where nearly all errors are zero (metals among gaps) an interval still has a width.
+        found = np.maximum(found, _LEAST_SHARE * everywhere)
         factors.append(np.where(np.isfinite(found), found, everywhere))
     return Calibration(np.array(centers), np.array(factors).T)
 

@@ -358,3 +358,18 @@ def test_the_card_tells_of_left_out_elements_and_more_labels(surrogate):
     assert 0.5 <= found["error_after_doubling_labels"] <= 1.0
     assert surrogate.card["metrics"]["miscalibration_area"] < 0.05
     assert surrogate.card["joules"] > 0
+
+
+def test_a_property_that_is_mostly_zero_gets_intervals_of_some_width():
+    """Gaps of oxides, most of which are metals: nearly all errors are exactly zero."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 5))
+    y = np.maximum(0.0, 2.0 * (X[:, 0] - 1.2) + 0.1 * rng.normal(size=600))
+    groups = [str(i) for i in range(600)]
+    model = train(X, y, groups=groups, property="band_gap", labels=LABELS[:5])
+    fresh = rng.normal(size=(600, 5))
+    truth = np.maximum(0.0, 2.0 * (fresh[:, 0] - 1.2) + 0.1 * rng.normal(size=600))
+    found = model.predict(fresh)
+    assert np.isfinite(found.upper).all()
+    assert (found.upper > found.lower).all()
+    assert np.mean((found.lower <= truth) & (truth <= found.upper)) > 0.87
