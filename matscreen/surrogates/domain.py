@@ -20,7 +20,7 @@ WIDENING = (
     "outside the domain the half width is multiplied by the growth of the error measured on "
     "left-out elements at that distance, and is at least half width + w * max(half width, half "
     "width of the constant model), w = min(distance / threshold - 1, 1), in the space of the "
-    "property's scale"
+    "property's scale; an element or a value that no labelled row has counts as twice the threshold"
 )
 """The rule of `Domain.widen`, stated in every card."""
 

@@ -85,6 +85,8 @@ class Surrogate:
         n_features: Number of features that `predict` takes.
         columns: Which of the given features the model uses, indices.
         fixed: Value of each column that all labelled rows share, (k,); NaN for the others.
+        ion_columns: Which of the given features name an ion, indices.
+        ions: Atomic numbers that the labelled rows have in any of them.
         weights: Weight of each regressor in the prediction; none means the constant.
         estimators: Fitted regressors by name; those without a weight tell the disagreement.
         constant: Prediction of the constant model, transformed space.
@@ -100,6 +102,8 @@ class Surrogate:
     n_features: int
     columns: npt.NDArray[np.int64]
     fixed: FloatArray
+    ion_columns: npt.NDArray[np.int64]
+    ions: FloatArray
     weights: Mapping[str, float]
     estimators: Mapping[str, Any]
     constant: float
@@ -128,9 +132,11 @@ class Surrogate:
             )
         if not uncertainty.LEVELS[0] <= level <= uncertainty.LEVELS[-1]:
             raise InputError(f"intervals have a level of 0.05 to 0.95, got {level:g}")
-        # Such as sulphur, where all labelled materials are oxides.
+        # Such as sulphur, where all labelled materials are oxides, or an element that none holds.
         off = np.abs(features - self.fixed) > 1e-6 * (1.0 + np.abs(self.fixed))
-        strange: BoolArray = np.any(off, axis=1)
+        ions = features[:, self.ion_columns]
+        unseen = (ions == np.round(ions)) & ~np.isin(ions, self.ions)
+        strange: BoolArray = np.any(off, axis=1) | np.any(unseen, axis=1)
         features = features[:, self.columns]
         known: BoolArray = np.any(np.isfinite(features), axis=1)
         outputs = np.full((7, len(features)), np.nan)
@@ -244,6 +250,8 @@ def train(
     features, values, systems = features[usable], values[usable], systems[usable]
     columns = _informative(features)
     fixed = _fixed(features)
+    named = np.array([i for i, label in enumerate(labels) if label in ION_COLUMNS], dtype=np.int64)
+    known_ions = np.unique(features[:, named])
     features = features[:, columns]
     ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)
     target = space.forward(values)
@@ -310,6 +318,8 @@ def train(
         n_features=n_features,
         columns=columns,
         fixed=fixed,
+        ion_columns=named,
+        ions=known_ions[np.isfinite(known_ions)],
         weights=fitted.weights,
         estimators=fitted.estimators,
         constant=fitted.constant,

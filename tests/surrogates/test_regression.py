@@ -373,3 +373,23 @@ def test_a_property_that_is_mostly_zero_gets_intervals_of_some_width():
     assert np.isfinite(found.upper).all()
     assert (found.upper > found.lower).all()
     assert np.mean((found.lower <= truth) & (truth <= found.upper)) > 0.87
+
+
+def test_an_element_that_no_label_has_is_outside_the_domain():
+    rng = np.random.default_rng(0)
+    A, B = rng.choice([38, 56, 20], 90), rng.choice([22, 40, 50], 90)
+    X = np.column_stack([A, B, A / B, rng.normal(size=90)]).astype(float)
+    labels = ("site_a_number", "site_b_number", "ratio", "other")
+    y = 4.0 + 0.02 * A + 0.01 * B
+    groups = [f"{a}-{b}-{i}" for i, (a, b) in enumerate(zip(A, B, strict=True))]
+    model = train(X, y, groups=groups, property=PROPERTY, labels=labels)
+    known, new, swapped = X[:20].copy(), X[:20].copy(), X[:20].copy()
+    new[:, 0] = 47.0
+    swapped[:, 0] = 40.0  # known, though on the other site: distance alone decides
+    assert model.predict(known).in_domain.mean() > 0.8
+    assert not model.predict(new).in_domain.any()
+    assert (model.predict(new).distance >= 2.0).all()
+    assert (model.predict(swapped).distance < 1e3).all()
+    mixed = known.copy()
+    mixed[:, 0] = 0.5 * (38 + 56) + 0.25  # a mean of two ions is no name
+    assert model.predict(mixed).distance.min() < 2.0
