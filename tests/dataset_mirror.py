@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pymatgen.core import Lattice, Structure
+
+from matscreen.sources.dataset_registry import get_dataset
 
 PEROVSKITE = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
 A_SITES = ("Ca", "Sr", "Ba", "La", "Y", "K", "Na", "Pb", "Bi", "Nd")
@@ -117,3 +122,15 @@ def _write(path: Path, text: str) -> Path:
 def _pack(path: Path, text: str) -> Path:
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
     return path
+
+
+def trust(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
+    """Let the registry know the hash of a synthetic file."""
+    dataset = get_dataset(name)
+    home = replace(dataset.layouts["home"], sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    changed = replace(dataset, layouts={**dataset.layouts, "home": home})
+    for module in ("dataset_tables", "datasets"):
+        monkeypatch.setattr(
+            f"matscreen.sources.{module}.get_dataset",
+            lambda asked, known=get_dataset: changed if asked == name else known(asked),
+        )

@@ -113,9 +113,9 @@ def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = 
         )
     if "parts" in card:
         raise ModelError(
-            f"{folder}: a surrogate transferred from another one; `load_any` of "
-            "surrogates.transfer_files reads it. Explanations and edge bundles take surrogates of "
-            "one kind of label only: train without --from"
+            f"{folder}: a surrogate transferred from that of other labels, which predicts "
+            "(`surrogates.transfer_files.load_any`) but can neither be explained nor exported to a "
+            "bundle; those take a surrogate of one kind of label"
         )
     _check_scikit_learn(card, folder)
     content = _read_model(folder, card)
