@@ -37,6 +37,10 @@ SCHEME = "surrogate-3"
 ION_COLUMNS = ("site_a_number", "site_b_number", "site_x_number")
 """Descriptors that name the ion of a site: equal values are the same ion."""
 
+ELEMENT_COLUMNS = (*ION_COLUMNS, "magpie_minimum_number", "magpie_maximum_number")
+"""Descriptors that name an element. One that shares its site with others, and is neither the
+lightest nor the heaviest, goes unnamed: only its distance can tell that no label has it."""
+
 _CHUNK = 20_000
 
 BoolArray = npt.NDArray[np.bool_]
@@ -85,7 +89,7 @@ class Surrogate:
         n_features: Number of features that `predict` takes.
         columns: Which of the given features the model uses, indices.
         fixed: Value of each column that all labelled rows share, (k,); NaN for the others.
-        ion_columns: Which of the given features name an ion, indices.
+        ion_columns: Which of the given features name an element, indices.
         ions: Atomic numbers that the labelled rows have in any of them.
         weights: Weight of each regressor in the prediction; none means the constant.
         estimators: Fitted regressors by name; those without a weight tell the disagreement.
@@ -250,7 +254,9 @@ def train(
     features, values, systems = features[usable], values[usable], systems[usable]
     columns = _informative(features)
     fixed = _fixed(features)
-    named = np.array([i for i, label in enumerate(labels) if label in ION_COLUMNS], dtype=np.int64)
+    named = np.array(
+        [i for i, label in enumerate(labels) if label in ELEMENT_COLUMNS], dtype=np.int64
+    )
     known_ions = np.unique(features[:, named])
     features = features[:, columns]
     ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)

@@ -393,3 +393,16 @@ def test_an_element_that_no_label_has_is_outside_the_domain():
     mixed = known.copy()
     mixed[:, 0] = 0.5 * (38 + 56) + 0.25  # a mean of two ions is no name
     assert model.predict(mixed).distance.min() < 2.0
+
+
+def test_the_heaviest_element_counts_even_where_it_shares_its_site():
+    rng = np.random.default_rng(0)
+    heaviest = rng.choice([56.0, 57.0, 38.0], 60)
+    X = np.column_stack([rng.uniform(20.3, 20.7, 60), heaviest, rng.normal(size=60)])
+    labels = ("site_a_number", "magpie_maximum_number", "other")
+    groups = [str(i) for i in range(60)]
+    model = train(X, 0.05 * heaviest + X[:, 2], groups=groups, property=PROPERTY, labels=labels)
+    new = X[:20].copy()
+    new[:, 1] = 55.0
+    assert not model.predict(new).in_domain.any()
+    assert model.predict(X[:20]).in_domain.mean() > 0.8
