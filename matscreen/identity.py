@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matscreen.errors import StructureError
+from matscreen.invariants import distance_invariant
 from matscreen.structures import Crystal, CrystalBatch, FloatArray
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ SCHEME = "distances-1"
 SYMPREC = 0.01
 SAME_STRUCTURE = 0.01
 SAME_MATERIAL = 0.02
-N_NEIGHBOURS = 60
-N_PAIR_NEIGHBOURS = 12
 _GRID = 1e-4
 # Rounding edges are moved off the "nice" decimals at which tabulated distances lie.
 _GRID_OFFSET = 0.3183
@@ -91,86 +90,6 @@ def _point_group(number: int) -> tuple[bool, bool, int]:
     polar = bool(np.abs(rotations.mean(axis=0)).max() > 1e-8)
     inversion = -np.eye(3, dtype=rotations.dtype)
     return polar, bool((rotations == inversion).all((1, 2)).any()), len(rotations)
-
-
-def distance_invariant(crystal: Crystal) -> FloatArray:
-    """Compute the continuous invariant that decides identity.
-
-    For each element, the mean over its atoms of the sorted distances to the 60 nearest
-    neighbours; then, for each ordered pair of elements, the same with the 12 nearest neighbours
-    of the second element. It does not change with the cell, the origin, the order of sites or
-    the orientation, and changes continuously with the positions (after the pointwise distance
-    distributions of Widdowson and Kurlin 2022).
-
-    Returns:
-        Distances, (60 m + 12 m²,) for m elements, Å.
-    """
-    numbers = crystal.atomic_numbers
-    elements = np.unique(numbers)
-    coords = _snapped(crystal.frac_coords)
-    volume_per_atom = crystal.volume / crystal.nsites
-    # The rarest element sets how far one must look for 12 of its atoms.
-    rarest = min(np.count_nonzero(numbers == z) for z in elements) / crystal.nsites
-    wanted = max(N_NEIGHBOURS, N_PAIR_NEIGHBOURS / rarest)
-    radius = 1.12 * (0.75 / np.pi * wanted * volume_per_atom) ** (1 / 3) + 0.5
-    for _ in range(12):
-        found = _sorted_distances(crystal.lattice, coords, numbers, elements, radius)
-        if found is not None:
-            return found
-        radius *= 1.25
-    raise StructureError("no_invariant", f"fewer than {N_NEIGHBOURS} neighbours in {radius:.0f} Å")
-
-
-def _sorted_distances(
-    lattice: FloatArray,
-    coords: FloatArray,
-    numbers: np.ndarray,
-    elements: np.ndarray,
-    radius: float,
-) -> FloatArray | None:
-    from pymatgen.optimization.neighbors import find_points_in_spheres
-
-    positions = np.ascontiguousarray(coords @ lattice)
-    center, other, _, distance = find_points_in_spheres(
-        positions,
-        positions,
-        r=radius,
-        pbc=np.array([1, 1, 1], dtype=np.int64),
-        lattice=np.ascontiguousarray(lattice),
-        tol=1e-8,
-    )
-    keep = distance > 1e-6
-    center, other, distance = center[keep], other[keep], distance[keep]
-    order = np.lexsort((distance, center))
-    center, distance, species = center[order], distance[order], numbers[other[order]]
-
-    def nearest(mask: np.ndarray | slice, k: int) -> FloatArray | None:
-        owner, values = center[mask], distance[mask]
-        counts = np.bincount(owner, minlength=len(numbers))
-        if counts.min() < k:
-            return None
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return np.asarray(values[starts[:, None] + np.arange(k)])
-
-    parts: list[FloatArray] = []
-    everything = nearest(slice(None), N_NEIGHBOURS)
-    if everything is None:
-        return None
-    parts += [everything[numbers == z].mean(axis=0) for z in elements]
-    for second in elements:
-        of_pair = nearest(species == second, N_PAIR_NEIGHBOURS)
-        if of_pair is None:
-            return None
-        parts += [of_pair[numbers == z].mean(axis=0) for z in elements]
-    return np.concatenate(parts)
-
-
-def _snapped(coords: FloatArray) -> FloatArray:
-    """Move coordinates next to 1/3 and 2/3 onto them, as CIF readers do."""
-    result = coords - np.floor(coords)
-    for third in (1 / 3, 2 / 3):
-        result[np.abs(1 - result / third) < 1e-4] = third
-    return np.asarray(result)
 
 
 @dataclass(frozen=True)

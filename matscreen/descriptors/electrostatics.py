@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from matscreen.compiled import compiled
 from matscreen.descriptors.base import Column
-from matscreen.descriptors.compiled import compiled
 from matscreen.structures import CrystalBatch, FloatArray, IntArray
 
 COULOMB: Final = 14.399645478

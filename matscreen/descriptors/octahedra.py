@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from matscreen.compiled import compiled
 from matscreen.descriptors.base import Column
 from matscreen.descriptors.bonds import Bonds, Neighbours
-from matscreen.descriptors.compiled import compiled
 from matscreen.descriptors.elements import d_electrons, element_table
 from matscreen.descriptors.sites import A, B, Sites
 from matscreen.structures import CrystalBatch, FloatArray, IntArray

@@ -13,8 +13,8 @@ from functools import cache
 
 import numpy as np
 
+from matscreen.compiled import COMPILED, compiled
 from matscreen.descriptors.base import Column
-from matscreen.descriptors.compiled import COMPILED, compiled
 from matscreen.descriptors.composition import Compositions
 from matscreen.descriptors.elements import element_table, ionic_radius
 from matscreen.structures import FloatArray, IntArray

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from matscreen.descriptors.compiled import compiled
+from matscreen.compiled import compiled
 
 MAX_FACES: Final = 96
 """Most faces of a cell, also while it is cut."""
