@@ -38,8 +38,8 @@ def test_oxides_pass(symbols: str) -> None:
         (perovskite("Ba C O O H"), "organic"),
         (perovskite("N H O O O"), "no_metal"),
         (perovskite("Xe S O O O"), "no_metal"),
-        (perovskite(edge=2.5), "bad_volume"),
-        (perovskite(edge=7.0), "bad_volume"),
+        (perovskite(edge=2.5), "absurd_volume"),
+        (perovskite(edge=7.0), "absurd_volume"),
         (crystal("Mg O", [[0, 0, 0], [0.1, 0, 0]], 3.0), "overlapping_sites"),
         (crystal("Ba O O", [[0, 0, 0], [0.5, 0.5, 0.5], [0.85, 0.5, 0.5]], 4.0), "peroxide"),
         # Two sites close only across the cell boundary.
