@@ -36,6 +36,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("nsites", pa.int32(), "1"),
             _field("spacegroup", pa.int16(), "1"),
             _field("prototype", pa.string()),
+            _field("flags", pa.list_(pa.string())),
             _field("lattice", pa.list_(pa.float64()), "Å"),
             _field("atomic_numbers", pa.list_(pa.int16())),
             _field("frac_coords", pa.list_(pa.float64()), "1"),
@@ -187,8 +188,9 @@ def candidate_row(
     prototype: str | None = None,
     material_id: str | None = None,
     input_id: str | None = None,
+    flags: Iterable[str] | None = None,
 ) -> dict[str, Any]:
-    """Return one row of the `candidates` table."""
+    """Return one row of the `candidates` table; `flags` is None where nobody checked."""
     return {
         "structure_id": structure_id,
         "material_id": material_id,
@@ -198,6 +200,7 @@ def candidate_row(
         "nsites": crystal.nsites,
         "spacegroup": spacegroup,
         "prototype": prototype,
+        "flags": None if flags is None else list(flags),
         "lattice": crystal.lattice.ravel().tolist(),
         "atomic_numbers": crystal.atomic_numbers.tolist(),
         "frac_coords": crystal.frac_coords.ravel().tolist(),
