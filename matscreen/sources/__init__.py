@@ -29,6 +29,7 @@ _BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "prototypes": ("matscreen.sources.prototypes", "open_prototypes"),
     "files": ("matscreen.sources.files", "open_files"),
     "optimade": ("matscreen.sources.optimade", "open_optimade"),
+    "materials_project": ("matscreen.sources.materials_project", "open_materials_project"),
     "dataset": ("matscreen.sources.datasets", "open_dataset"),
 }
 
