@@ -126,7 +126,7 @@ class Store:
         def merge() -> None:
             (
                 self._open(name)
-                .merge(rows, predicate, source_alias="s", target_alias="t")
+                .merge(rows, predicate, source_alias="s", target_alias="t", merge_schema=True)
                 .when_matched_update_all()
                 .when_not_matched_insert_all()
                 .execute()

@@ -123,6 +123,14 @@ def test_append_takes_new_columns_and_replace_a_new_schema(store):
     assert store.read("descriptors_x").to_pylist() == [{"structure_id": "c", "three": 1}]
 
 
+def test_upsert_adds_columns_that_an_older_table_lacks(store):
+    store.append("older", pa.table({"key": ["a", "b"], "value": [1, 2]}))
+    store.upsert("older", pa.table({"key": ["b"], "value": [3], "flags": [["x"]]}), keys=["key"])
+    rows = {row["key"]: row for row in store.read("older").to_pylist()}
+    assert rows["b"] == {"key": "b", "value": 3, "flags": ["x"]}
+    assert rows["a"] == {"key": "a", "value": 1, "flags": None}
+
+
 def test_every_write_is_one_version(store):
     versions = []
     for value in (1.0, 2.0, 3.0):
