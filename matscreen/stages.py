@@ -13,15 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
-from matscreen.errors import (
-    MissingDependencyError,
-    ModelError,
-    StructureError,
-    rejection,
-)
-from matscreen.identity import Registry
+from matscreen.errors import MissingDependencyError, ModelError, rejection
 from matscreen.parallel import map_chunks, sensible_workers
-from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet, unique_rows
+from matscreen.pulling import failure_id, pull
+from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
 
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from matscreen.descriptors import Features
-    from matscreen.sources import Source, SourceItem
 
 TRAINED_PROPERTIES = (
     "spontaneous_polarization",
@@ -59,78 +53,6 @@ __all__ = [
 ]
 _DESCRIBE_CHUNK = 2000
 _DESCRIBED_BY_A_WORKER = 8000
-
-
-def pull(
-    store: Store, source: Source, *, spec: str | None = None, progress: Progress = quiet
-) -> Pulled:
-    """Read a source page by page; each page is in the store before the next is asked for.
-
-    Suitable crystals become `candidates` with `provenance` and, where the provider gives
-    values, `labels`, of evidence `dft` unless the source says another; everything else becomes
-    `failures`.
-    """
-    from matscreen.sources.suitability import suitability
-
-    name = spec or source.name
-    registry = Registry.from_candidates(store.read("candidates"))
-    ids: dict[str, None] = {}
-    seen = failed = accepted = 0
-    for page in source.pages():
-        candidates: dict[str, dict[str, Any]] = {}
-        provenance, labels = [], []
-        failures = {
-            f.source_id: tables.failure_row(
-                failure_id(source.name, f.source_id), "pull", f.reason, f.detail
-            )
-            for f in page.failures
-        }
-        for item in page.items:
-            try:
-                suitability(item.crystal)
-                identity = registry.assign(item.crystal)
-            except StructureError as error:
-                # A person looks for the file, not for the number that it carries inside.
-                place = str(item.attributes.get("path", item.source_id))
-                failures[place] = tables.failure_row(
-                    failure_id(source.name, place), "pull", error.reason, error.detail
-                )
-                continue
-            accepted += 1
-            ids[identity.structure_id] = None
-            if identity.is_new:
-                candidates[identity.structure_id] = tables.candidate_row(
-                    item.crystal,
-                    structure_id=identity.structure_id,
-                    spacegroup=identity.spacegroup,
-                    prototype=item.prototype,
-                    material_id=identity.material_id,
-                )
-            provenance.append(
-                {
-                    "structure_id": identity.structure_id,
-                    "source": item.source,
-                    "source_id": item.source_id,
-                    "retrieved_at": item.retrieved_at,
-                    "licence": item.licence,
-                }
-            )
-            labels += _provider_labels(identity.structure_id, item)
-        store.upsert("candidates", tables.from_rows("candidates", candidates.values()))
-        store.upsert(
-            "provenance", tables.from_rows("provenance", unique_rows("provenance", provenance))
-        )
-        store.upsert("labels", tables.from_rows("labels", unique_rows("labels", labels)))
-        store.upsert("failures", tables.from_rows("failures", failures.values()))
-        seen += len(page.items) + len(page.failures)
-        failed += len(failures)
-        progress(f"pull {name}", seen, None)
-    return Pulled(name, tuple(ids), seen, failed, accepted - len(ids))
-
-
-def failure_id(source: str, source_id: str) -> str:
-    """Return what stands for the structure id of an entry that never became a structure."""
-    return f"{source}:{source_id}"
 
 
 def select(store: Store, spec: str, *, progress: Progress = quiet) -> Pulled:
@@ -372,21 +294,3 @@ def explain_models(
             store.upsert("failures", tables.from_rows("failures", [row]))
         progress("explain", done + 1, len(cards))
     return found
-
-
-def _provider_labels(structure_id: str, item: SourceItem) -> list[dict[str, Any]]:
-    from matscreen.properties import get_property, is_physical
-
-    return [
-        {
-            "structure_id": structure_id,
-            "property": name,
-            "value": float(value),
-            "unit": get_property(name).unit,
-            "evidence": item.evidence.get(name, "dft"),
-            "method": item.method or f"provider:{item.source}",
-            "version": "",
-        }
-        for name, value in item.properties.items()
-        if is_physical(name, float(value))
-    ]

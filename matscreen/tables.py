@@ -42,6 +42,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("frac_coords", pa.list_(pa.float64()), "1"),
         ]
     ),
+    "leaders": pa.schema(
+        [
+            _ID,
+            _field("material_id", pa.string()),
+            _field("formula", pa.string(), nullable=False),
+            _field("spacegroup", pa.int16(), "1"),
+            _field("phase_spacegroup", pa.int16(), "1"),
+            _field("phase_nsites", pa.int32(), "1"),
+            _field("length", pa.float64(), "Å"),
+            _field("invariant", pa.list_(pa.float32()), "Å"),
+            _field("scheme", pa.string(), nullable=False),
+            _field("symprec", pa.float64(), "Å"),
+            _field("same_structure", pa.float64(), "Å"),
+            _field("same_material", pa.float64(), "1"),
+        ]
+    ),
     "provenance": pa.schema(
         [
             _ID,
@@ -76,6 +92,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("property", pa.string(), nullable=False),
             _field("mean", pa.float64()),
             _field("std", pa.float64()),
+            _field("std_epistemic", pa.float64()),
+            _field("std_aleatoric", pa.float64()),
             _field("lower", pa.float64()),
             _field("upper", pa.float64()),
             _field("in_domain", pa.bool_()),
@@ -103,6 +121,24 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("at", _TIME),
         ]
     ),
+    "cursors": pa.schema(
+        [
+            _field("query", pa.string(), nullable=False),
+            _field("source", pa.string(), nullable=False),
+            _field("url", pa.string(), nullable=False),
+            _field("filter", pa.string(), nullable=False),
+            _field("snapshot", _TIME, nullable=False),
+            _field("pages", pa.int64(), "1", nullable=False),
+            _field("entries", pa.int64(), "1", nullable=False),
+            _field("failed", pa.int64(), "1", nullable=False),
+            _field("state", pa.string(), nullable=False),
+            _field("cursor", pa.string()),
+            _field("last_modified", _TIME),
+            _field("licence", pa.string()),
+            _field("structure_ids", pa.list_(pa.string())),
+            _field("at", _TIME),
+        ]
+    ),
     "acquisitions": pa.schema(
         [
             _field("round", pa.int32(), "1", nullable=False),
@@ -124,11 +160,13 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 KEYS: dict[str, tuple[str, ...]] = {
     "candidates": ("structure_id",),
+    "leaders": ("structure_id", "scheme"),
     "provenance": ("structure_id", "source", "source_id"),
     "labels": ("structure_id", "property", "site", "charge", "path", "temperature", "method"),
     "predictions": ("structure_id", "property"),
     "failures": ("structure_id", "stage"),
     "ledger": ("run_id", "stage"),
+    "cursors": ("query", "snapshot", "pages"),
     "acquisitions": ("round", "structure_id", "simulation"),
 }
 """Columns that identify a row when a table is upserted."""

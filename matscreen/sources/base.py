@@ -64,11 +64,14 @@ class Page:
         failures: Entries that could not be read; items and failures together account for every
             entry of the page.
         cursor: Where to resume after this page; None when the source cannot resume or has ended.
+        source: Source name of its entries where it is finer than the source's own, as
+            `optimade:mp` is; identifiers are unique within it.
     """
 
     items: tuple[SourceItem, ...]
     failures: tuple[Failure, ...] = ()
     cursor: str | None = None
+    source: str | None = None
 
 
 @runtime_checkable

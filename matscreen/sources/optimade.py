@@ -5,28 +5,38 @@ Evans et al. 2024, Digital Discovery 3, 1509, describe the standard.
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
-from urllib.parse import urljoin, urlsplit
+from typing import ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 import httpx
 
 from matscreen.errors import InputError, SourceError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
-from matscreen.sources.http import JsonClient, RefusedError, Retry, short_url
-from matscreen.sources.optimade_entries import STRUCTURE_FIELDS, entry_id, parse, wanted_fields
+from matscreen.sources.http import HostGates, JsonClient, Politeness, Retry
+from matscreen.sources.optimade_entries import entry_id, parse
+from matscreen.sources.optimade_pager import Pager
+from matscreen.sources.optimade_providers import (
+    ALL,
+    Provider,
+    get_provider,
+    list_providers,
+    provider_at,
+)
+from matscreen.sources.optimade_query import FAMILIES, Query, validate
+from matscreen.sources.streams import PageCache, RawPage, arrivals
 
-PEROVSKITE_OXIDES: Final = 'elements HAS "O" AND nelements=3 AND chemical_formula_anonymous="A3BC"'
-"""Default filter. The standard orders counts from large to small: ABO3 is `A3BC`."""
+DEFAULT_FILTER: Final = FAMILIES["perovskites"]
+"""What is asked for when nothing else is: oxides with the formulas of perovskites."""
 
-_PAGE_LIMITS = (500, 200, 100, 50, 20, 10, 1)
 _TIMEOUT = httpx.Timeout(60.0, connect=15.0)
-_MOST_IDLE_PAGES: Final = 3
+_USER_AGENT: Final = "matscreen"
 
 
 @dataclass(frozen=True)
@@ -39,32 +49,40 @@ class OptimadeSource:
     fields known to mean a registry property are asked for where the server offers them; a null
     is missing, not zero.
 
-    An item's source is `optimade:` and the provider's prefix, such as `optimade:mp`, because
-    identifiers are unique only within a provider.
+    An item's source is `optimade:` and the short name of a known provider, such as `optimade:mp`,
+    else the prefix the server states, because identifiers are unique only within a provider.
 
     Attributes:
         url: Base URL, with or without `/v1`.
         filter: OPTIMADE filter; an empty one takes everything.
+        max_hull: Entries further above the hull, or without a value, become failures, eV/atom.
         page_limit: Entries to ask for at once.
         max_pages: Stop after this many pages.
-        max_items: Stop after this many items.
+        max_items: Stop with the page that brings this many entries.
         cursor: `Page.cursor` of an earlier run, to go on after that page.
+        since: Ask only for what changed after this moment, where the server can.
+        cache: Keeps pages that arrived until they are stored.
         client: HTTP client to use and leave open; by default a new one.
         retry: How long to insist.
-        sleep: Called with seconds to wait.
+        gates: Limits of requests to each host, shared by sources that are read together.
+        sleep: Waits for some seconds.
     """
 
     name: ClassVar[str] = "optimade"
 
     url: str
-    filter: str = PEROVSKITE_OXIDES
-    page_limit: int = 100
+    filter: str = DEFAULT_FILTER
+    max_hull: float | None = None
+    page_limit: int = 500
     max_pages: int | None = None
     max_items: int | None = None
     cursor: str | None = None
-    client: httpx.Client | None = None
+    since: datetime | None = None
+    cache: PageCache | None = None
+    client: httpx.AsyncClient | None = None
     retry: Retry = field(default_factory=Retry)
-    sleep: Callable[[float], None] = time.sleep
+    gates: HostGates | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
         try:
@@ -79,6 +97,7 @@ class OptimadeSource:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}, it must be at least 1")
+        validate(self.filter)
 
     @property
     def base_url(self) -> str:
@@ -89,117 +108,106 @@ class OptimadeSource:
             path += "/v1"
         return f"{parts.scheme}://{parts.netloc}{path}"
 
+    @property
+    def provider(self) -> Provider | None:
+        """The known provider that lives there."""
+        return provider_at(self.base_url)
+
+    @property
+    def label(self) -> str:
+        """Name for people, before the server has stated its own."""
+        known = self.provider
+        return known.source if known else f"optimade:{urlsplit(self.url).netloc}"
+
+    @property
+    def query(self) -> str:
+        """Identifier of what is asked of whom: the same query goes on where it stopped."""
+        asked = f"{self.base_url}\n{self.filter}"
+        if self.max_hull is not None:
+            asked += f"\nmax_hull={self.max_hull:g}"
+        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+    def streams(self) -> tuple[Self, ...]:
+        """Return the queries that make up this source: itself."""
+        return (self,)
+
+    def placed(
+        self, *, cursor: str | None, since: datetime | None, cache: PageCache | None
+    ) -> Self:
+        """Return the same query from a cursor on, or for what changed since a moment."""
+        return replace(self, cursor=cursor, since=since, cache=cache)
+
     def pages(self) -> Iterator[Page]:
-        """Read page by page.
+        """Read page by page; the next page is fetched while the caller works on this one.
 
         Reasons of failures: `malformed`, `not_periodic`, `missing_coordinates`, `missing_atoms`,
-        `disordered`, `unknown_element`, `duplicate_id`, and those of `Crystal`.
+        `disordered`, `unknown_element`, `duplicate_id`, `above_hull`, and those of `Crystal`.
 
         Raises:
             SourceError: The server cannot be read (any further); pages already given are good.
+            InputError: The filter names a provider field that this server does not have.
         """
-        with ExitStack() as stack:
-            client = self.client or stack.enter_context(
-                httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
-            )
-            yield from self._pages(JsonClient(client, self.retry, self.sleep))
+        for arrival in arrivals([self]):
+            if arrival.error is not None:
+                raise arrival.error
+            if arrival.raw is not None:
+                yield self.page(arrival.raw)
 
-    def _pages(self, http: JsonClient) -> Iterator[Page]:
-        licence = _licence(self._info(http, "info"))
-        url, document = (self.cursor, None) if self.cursor else self._first(http)
-        visited: set[str] = set()
-        seen: set[str] = set()
-        taken = pages = idle = 0
-        while True:
-            visited.add(url)
-            try:
-                document = document or http.get(url)
-            except SourceError as error:
-                raise SourceError(f"{error} (after {pages} pages, {taken} structures)") from error
-            known = len(seen)
-            page = self._page(document, url=url, number=pages + 1, licence=licence, seen=seen)
-            pages += 1
-            fresh = len(seen) > known
-            idle = 0 if fresh else idle + 1
-            if not fresh and any(failure.reason == "duplicate_id" for failure in page.failures):
-                raise SourceError(f"{short_url(url)} repeats entries that were already read")
-            room = len(page.items) if self.max_items is None else self.max_items - taken
-            if room < len(page.items):
-                # The rest of the page is not lost: resuming reads this page again.
-                yield replace(page, items=page.items[:room], cursor=url)
-                return
-            try:
-                following = _next_url(document, url)
-            except SourceError:
-                yield replace(page, cursor=url)
-                raise
-            taken += len(page.items)
-            yield replace(page, cursor=following)
-            if following is None or taken == self.max_items or pages == self.max_pages:
-                return
-            if following in visited:
-                raise SourceError(f"{short_url(url)}: the next link leads back to an earlier page")
-            if idle >= _MOST_IDLE_PAGES:
-                raise SourceError(f"{short_url(url)}: {idle} pages in a row without an entry")
-            url, document = following, None
+    async def documents(self) -> AsyncIterator[RawPage]:
+        """Fetch page after page without converting them.
 
-    def _first(self, http: JsonClient) -> tuple[str, dict[str, Any]]:
-        """Fetch the first page with the largest page limit that the server accepts."""
-        offered = self._info(http, "info/structures").get("properties")
-        extra = wanted_fields(offered if isinstance(offered, Mapping) else ())
-        url = f"{self.base_url}/structures"
-        limit = min(self.page_limit, self.max_items or self.page_limit)
-        while True:
-            params = {
-                "page_limit": str(limit),
-                "response_fields": ",".join((*STRUCTURE_FIELDS, *extra)),
-            }
-            if self.filter:
-                params["filter"] = self.filter
-            try:
-                return str(httpx.URL(url, params=params)), http.get(url, params)
-            except RefusedError as refusal:
-                lower = _lower_limit(refusal, limit)
-                if lower is None:
-                    raise
-                limit = lower
+        Raises:
+            SourceError: The server cannot be read any further; pages already given are good.
+            InputError: The filter names a provider field that this server does not have.
+        """
+        async with AsyncExitStack() as stack:
+            async for raw in (await self._pager(stack)).pages():
+                yield raw
 
-    def _info(self, http: JsonClient, path: str) -> dict[str, Any]:
-        """Read a description that a server may well lack or answer badly: then an empty one."""
-        try:
-            data = http.get(f"{self.base_url}/{path}", attempts=2).get("data")
-        except SourceError:
-            return {}
-        found = data if isinstance(data, dict) else {}
-        attributes = found.get("attributes")
-        return {**found, **attributes} if isinstance(attributes, dict) else found
+    async def count(self) -> tuple[int | None, int | None]:
+        """Ask how many entries match and how many the database has; None where it does not say.
 
-    def _page(
-        self,
-        document: Mapping[str, Any],
-        *,
-        url: str,
-        number: int,
-        licence: str | None,
-        seen: set[str],
-    ) -> Page:
-        entries = document.get("data")
-        if not isinstance(entries, list):
-            raise SourceError(f"{short_url(url)} is no OPTIMADE listing: its data is no list")
+        Raises:
+            SourceError: The server does not answer, or refuses the filter.
+            InputError: The filter names a provider field that this server does not have.
+        """
+        async with AsyncExitStack() as stack:
+            return await (await self._pager(stack)).count()
+
+    async def _pager(self, stack: AsyncExitStack) -> Pager:
+        client = self.client
+        if client is None:
+            client = httpx.AsyncClient(timeout=_TIMEOUT, headers={"User-Agent": _USER_AGENT})
+            await stack.enter_async_context(client)
+        return Pager(
+            http=JsonClient(client, self.retry, self.gates or HostGates(), self.sleep),
+            base_url=self.base_url,
+            filter=self.filter,
+            page_limit=self.page_limit,
+            max_pages=self.max_pages,
+            max_items=self.max_items,
+            cursor=self.cursor,
+            since=self.since,
+            cache=self.cache,
+        )
+
+    def page(self, raw: RawPage) -> Page:
+        """Convert a page; every entry becomes an item or a failure."""
         now = datetime.now(UTC)
-        source = f"{self.name}:{_provider(document) or urlsplit(url).netloc}"
+        known = self.provider
+        netloc = urlsplit(self.url).netloc
+        source = known.source if known else f"{self.name}:{raw.provider or netloc}"
+        licence = raw.licence or (known.licence if known else None)
         items: list[SourceItem] = []
         failures: list[Failure] = []
-        for index, entry in enumerate(entries):
-            name = entry_id(entry)
-            shown = name or f"page {number} entry {index}"
-            if name in seen:
+        for index, entry in enumerate(raw.entries):
+            shown = entry_id(entry) or f"page {raw.number} entry {index}"
+            if index in raw.repeated:
                 failures.append(Failure(shown, "duplicate_id", "the server sent this id before"))
                 continue
-            if name is not None:
-                seen.add(name)
             try:
                 parsed = parse(entry)
+                self._check_hull(parsed.properties.get("energy_above_hull"))
             except StructureError as error:
                 failures.append(Failure(shown, error.reason, error.detail))
                 continue
@@ -215,108 +223,150 @@ class OptimadeSource:
                     properties=parsed.properties,
                     retrieved_at=now,
                     attributes={"url": self.base_url},
+                    method=known.label_method if known else None,
                 )
             )
-        return Page(tuple(items), tuple(failures))
+        return Page(tuple(items), tuple(failures), raw.following, source)
+
+    def _check_hull(self, energy: float | None) -> None:
+        """Apply `max_hull` here too: not every database can filter by its own hull."""
+        if self.max_hull is None:
+            return
+        if energy is None:
+            raise StructureError("above_hull", "the provider gives no energy above the hull")
+        if energy > self.max_hull:
+            raise StructureError(
+                "above_hull", f"{energy:.3f} eV/atom, at most {self.max_hull:g} was asked for"
+            )
+
+
+@dataclass(frozen=True)
+class OptimadeSources:
+    """Several databases, read side by side; one that is dead does not hurt the others.
+
+    Attributes:
+        members: One source a database.
+    """
+
+    name: ClassVar[str] = "optimade"
+
+    members: tuple[OptimadeSource, ...]
+
+    def streams(self) -> tuple[OptimadeSource, ...]:
+        """Return the queries that make up this source."""
+        return self.members
+
+    def pages(self) -> Iterator[Page]:
+        """Read all databases side by side, pages in the order of their arrival.
+
+        Raises:
+            SourceError: Databases that could not be read (any further), after all others ended.
+        """
+        errors = []
+        for arrival in arrivals(self.members):
+            if arrival.error is not None:
+                errors.append(f"{self.members[arrival.index].label}: {arrival.error}")
+            elif arrival.raw is not None:
+                yield self.members[arrival.index].page(arrival.raw)
+        if errors:
+            raise SourceError("; ".join(errors))
 
 
 def open_optimade(
     target: str | None = None,
     *,
     url: str | None = None,
-    filter: str = PEROVSKITE_OXIDES,  # noqa: A002 - the standard's own word
-    page_limit: int = 100,
+    filter: str | None = None,  # noqa: A002 - the standard's own word
+    family: str | None = None,
+    elements: Sequence[str] = (),
+    any_of: Sequence[str] = (),
+    without: Sequence[str] = (),
+    anonymous: str | None = None,
+    max_sites: int | None = None,
+    max_hull: float | None = None,
+    page_limit: int = 500,
     max_pages: int | None = None,
     max_items: int | None = None,
     cursor: str | None = None,
-    client: httpx.Client | None = None,
-) -> OptimadeSource:
-    """Open `optimade` with a URL, or `optimade:URL`.
+    client: httpx.AsyncClient | None = None,
+    politeness: Politeness | None = None,
+    retry: Retry | None = None,
+) -> OptimadeSource | OptimadeSources:
+    """Open `optimade:NAME`, `optimade:URL`, several joined by commas, or `optimade:all`.
+
+    What to read is either a raw `filter` or the parts of a friendly query (`Query`); without
+    both, oxides with the formulas of perovskites.
 
     Args:
-        target: Base URL after the colon.
-        url: Base URL as an option.
+        target: Names of known providers and base URLs after the colon.
+        url: The same as an option.
         filter: OPTIMADE filter; an empty one takes everything.
+        family: `perovskites`, `oxides` or another of the families.
+        elements: All of these are present.
+        any_of: At least one of these is present.
+        without: None of these is present.
+        anonymous: Formula type, such as `ABO3`.
+        max_sites: Largest cell, in sites.
+        max_hull: Largest energy above the hull, eV/atom.
         page_limit: Entries to ask for at once.
         max_pages: Stop after this many pages.
-        max_items: Stop after this many items.
-        cursor: `Page.cursor` of an earlier run.
+        max_items: Stop with the page that brings this many entries; for each database.
+        cursor: `Page.cursor` of an earlier run; for one database only.
         client: HTTP client to use.
+        politeness: Limits of requests to each host.
+        retry: How long to insist.
 
     Raises:
-        InputError: No URL, two different ones, or an option out of range.
+        InputError: No provider or an unknown one, two different URLs, a filter that does not
+            parse or that comes with a friendly query, or an option out of range.
     """
     given = url or target
     if not given:
         raise InputError(
-            "the source 'optimade' needs the base URL of a database, "
-            "for example https://optimade.materialsproject.org"
+            "the source 'optimade' needs a database: optimade:mp, optimade:mp,oqmd, optimade:all, "
+            f"or a base URL. Known: {', '.join(each.name for each in list_providers())}"
         )
     if url and target and url != target:
         raise InputError(f"two URLs are given: {target} and {url}")
-    return OptimadeSource(
-        given,
-        filter=filter,
-        page_limit=page_limit,
-        max_pages=max_pages,
-        max_items=max_items,
-        cursor=cursor,
-        client=client,
+    query = Query(
+        family, tuple(elements), tuple(any_of), tuple(without), anonymous, max_sites, max_hull
     )
-
-
-def _lower_limit(refusal: RefusedError, limit: int) -> int | None:
-    """Return the next page limit to try, or None when the refusal is about something else."""
-    about_limit = not refusal.detail or "page_limit" in refusal.detail.lower()
-    if refusal.status not in {400, 403, 413, 422} or not about_limit:
-        return None
-    told = [n for n in map(int, re.findall(r"\d{1,9}", refusal.detail)) if 0 < n < limit]
-    return max(told, default=None) or next((n for n in _PAGE_LIMITS if n < limit), None)
-
-
-def _next_url(document: Mapping[str, Any], url: str) -> str | None:
-    """Return the absolute address of the next page; None at the end.
-
-    Raises:
-        SourceError: There is more data but no usable link to it.
-    """
-    links, meta = document.get("links"), document.get("meta")
-    link = links.get("next") if isinstance(links, Mapping) else None
-    if isinstance(link, Mapping):
-        link = link.get("href")
-    more = meta.get("more_data_available") if isinstance(meta, Mapping) else None
-    if not isinstance(link, str) or not link.strip():
-        if more is True:
-            raise SourceError(f"{short_url(url)} says there is more data but gives no next link")
-        return None
-    if more is False:
-        return None
-    following = urljoin(url, link.strip())
-    here, there = urlsplit(url), urlsplit(following)
-    if there.scheme not in {"http", "https"}:
-        raise SourceError(
-            f"{short_url(url)} gives a next link that is no http address: {link[:80]}"
+    if filter is not None and query != Query(max_hull=max_hull):
+        raise InputError("give either an OPTIMADE filter or the parts of a query, not both")
+    if filter is None and query == Query(max_hull=max_hull):
+        query = replace(query, family="perovskites")
+    gates = HostGates(politeness)
+    members = []
+    for address in _addresses(given):
+        known = provider_at(address)
+        hull_field = known.hull_field if known else None
+        members.append(
+            OptimadeSource(
+                address,
+                filter=query.to_filter(hull_field) if filter is None else filter,
+                max_hull=max_hull,
+                page_limit=page_limit,
+                max_pages=max_pages,
+                max_items=max_items,
+                cursor=cursor,
+                client=client,
+                retry=retry or Retry(),
+                gates=gates,
+            )
         )
-    if (here.scheme, there.scheme) == ("https", "http") and here.netloc == there.netloc:
-        # A server behind a proxy does not know that it is reached by https.
-        following = there._replace(scheme="https").geturl()
-    return following
+    if cursor is not None and len(members) > 1:
+        raise InputError("a cursor belongs to one database, but several are given")
+    return members[0] if len(members) == 1 else OptimadeSources(tuple(members))
 
 
-def _provider(document: Mapping[str, Any]) -> str | None:
-    meta = document.get("meta")
-    provider = meta.get("provider") if isinstance(meta, Mapping) else None
-    prefix = provider.get("prefix") if isinstance(provider, Mapping) else None
-    return prefix if isinstance(prefix, str) and prefix else None
-
-
-def _licence(info: Mapping[str, Any]) -> str | None:
-    """Read the licence of all entries from `/info` (OPTIMADE 1.2)."""
-    for key in ("available_licenses_for_entries", "available_licenses"):
-        names = info.get(key)
-        if isinstance(names, list) and names:
-            return " OR ".join(map(str, names))
-    link = info.get("license")
-    if isinstance(link, Mapping):
-        link = link.get("href")
-    return link if isinstance(link, str) and link else None
+def _addresses(given: str) -> tuple[str, ...]:
+    """Turn names and URLs joined by commas into base URLs, each once."""
+    found: list[str] = []
+    for part in (part.strip() for part in given.split(",")):
+        if set(part) & set("/:."):
+            found.append(part)
+        elif part == ALL:
+            found += [provider.url for provider in list_providers()]
+        elif part:
+            found.append(get_provider(part).url)
+    return tuple(dict.fromkeys(found))

@@ -21,8 +21,9 @@ STRUCTURE_FIELDS: Final = (
     "species_at_sites",
     "structure_features",
     "dimension_types",
+    "last_modified",
 )
-"""The standard fields that make a crystal."""
+"""The standard fields that make a crystal, and when it last changed."""
 
 # Provider prefix to registry property to the provider's field; the first field with a number
 # wins. Nested names are joined by "/" because provider keys hold dots and plus signs. Every field

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 
 import httpx
 import pytest
 
 from matscreen.errors import InputError, SourceError
-from matscreen.sources.http import JsonClient, RefusedError, Retry
+from matscreen.sources.http import HostGates, JsonClient, Politeness, RefusedError, Retry
 
 URL = "https://example.org/v1/things?page=3"
 FINE = httpx.Response(200, json={"data": [1]})
@@ -21,10 +24,20 @@ class Patience:
     def __init__(self, *answers: httpx.Response | Exception, **retry: float) -> None:
         self.answers = list(answers)
         self.waits: list[float] = []
-        http = httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True)
-        self.client = JsonClient(http, Retry(**retry), self.waits.append)
+        self.requests: list[httpx.Request] = []
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.client = JsonClient(
+            http, Retry(**retry), HostGates(Politeness(interval=0)), self._wait
+        )
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def get(self, url: str = URL) -> dict:
+        return asyncio.run(self.client.get(url))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -32,7 +45,7 @@ class Patience:
 
     def error(self) -> SourceError:
         with pytest.raises(SourceError) as caught:
-            self.client.get(URL)
+            self.get()
         assert "\n" not in str(caught.value)
         assert str(caught.value).startswith("https://example.org/v1/things ")
         return caught.value
@@ -51,7 +64,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date() -> None:
     told = ["7", later, past, "junk", "nan"]
     busy = [httpx.Response(429, headers={"Retry-After": text}) for text in told]
     patience = Patience(*busy, FINE)
-    assert patience.client.get(URL) == {"data": [1]}
+    assert patience.get() == {"data": [1]}
     assert patience.waits[0] == 7.0
     assert 30 < patience.waits[1] <= 40
     assert patience.waits[2] == 0.0
@@ -68,7 +81,7 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for() -> None:
 def test_the_total_of_repeated_attempts_is_limited_over_all_requests() -> None:
     patience = Patience(*[httpx.Response(503), FINE] * 5, total=3)
     for _ in range(3):
-        patience.client.get(URL)
+        patience.get()
     patience.error()
     assert len(patience.waits) == 3
 
@@ -76,18 +89,39 @@ def test_the_total_of_repeated_attempts_is_limited_over_all_requests() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (httpx.Response(200, html="<html>Welcome</html>"), "text/html that is no JSON"),
         (httpx.Response(200, json=[1, 2]), "JSON list, not an object"),
         (httpx.Response(200, json={"errors": [{"title": "Oh", "detail": "no"}]}), "error: no"),
         (httpx.Response(200, json={"errors": [{"title": "Oh"}]}), "error: Oh"),
-        (httpx.Response(200, content=b'{"data": ['), "no JSON"),
-        (httpx.Response(200, content=b""), "no JSON"),
     ],
 )
 def test_a_wrong_answer_is_one_clear_line(answer: httpx.Response, words: str) -> None:
     patience = Patience(answer)
     assert words in str(patience.error())
     assert not patience.waits
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(200, html="<html>Welcome</html>"), "text/html that is no JSON"),
+        (httpx.Response(200, content=b'{"data": ['), "no JSON"),
+        (httpx.Response(200, content=b""), "no JSON"),
+        (httpx.Response(200, content=b"[" * 100_000), "no JSON"),
+    ],
+)
+def test_a_broken_document_is_asked_for_again_but_not_for_ever(
+    answer: httpx.Response, words: str
+) -> None:
+    assert Patience(answer, FINE).get() == {"data": [1]}
+    patience = Patience(answer)
+    assert words in str(patience.error())
+    assert len(patience.waits) == 2
+
+
+def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    patience = Patience(httpx.Response(200, content=b"x" * 3_000_000))
+    patience.client.max_bytes = 2**20
+    assert "more than 1 MB" in str(patience.error())
 
 
 @pytest.mark.parametrize(
@@ -115,13 +149,66 @@ def test_an_unreachable_server_is_given_up_soon() -> None:
     assert sum(patience.waits) < 4
 
 
-def test_redirects_without_end_end() -> None:
-    patience = Patience(httpx.Response(302, headers={"Location": URL}))
-    with pytest.raises(SourceError, match="redirect"):
-        patience.client.get(URL)
+def redirect(location: str) -> httpx.Response:
+    return httpx.Response(302, headers={"Location": location})
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org", "example.org", "http://example.org:port"])
+def test_redirects_are_followed_to_an_end() -> None:
+    patience = Patience(redirect("/elsewhere"), FINE)
+    assert patience.get() == {"data": [1]}
+    assert [str(request.url) for request in patience.requests] == [
+        URL,
+        "https://example.org/elsewhere",
+    ]
+    assert "redirects more than 5 times" in str(Patience(redirect(URL)).error())
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "http://example.org/v1", "ftp://x.org"])
+def test_redirects_do_not_leave_https(location: str) -> None:
+    patience = Patience(redirect(location), FINE)
+    assert "not followed" in str(patience.error())
+    assert len(patience.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org", "example.org", "http://example.org:port", "http://"]
+)
 def test_a_malformed_url_is_an_input_error(url: str) -> None:
     with pytest.raises(InputError):
-        JsonClient(httpx.Client()).get(url)
+        Patience(FINE).get(url)
+
+
+def test_a_host_is_asked_at_its_pace_and_this_machine_at_any() -> None:
+    async def starts(host: str) -> list[float]:
+        gates = HostGates(Politeness(concurrent=2, interval=0.05))
+        found: list[float] = []
+
+        async def one() -> None:
+            async with gates.passing(host):
+                found.append(time.monotonic())
+
+        await asyncio.gather(*(one() for _ in range(4)))
+        return found
+
+    polite = asyncio.run(starts("example.org"))
+    assert all(b - a > 0.04 for a, b in pairwise(polite))
+    here = asyncio.run(starts("127.0.0.1"))
+    assert here[-1] - here[0] < 0.04
+
+
+def test_no_more_requests_at_once_than_allowed() -> None:
+    async def most() -> int:
+        gates, now, peak = HostGates(Politeness(concurrent=2, interval=0.0)), 0, 0
+
+        async def one() -> None:
+            nonlocal now, peak
+            async with gates.passing("example.org"):
+                now += 1
+                peak = max(peak, now)
+                await asyncio.sleep(0.01)
+                now -= 1
+
+        await asyncio.gather(*(one() for _ in range(6)))
+        return peak
+
+    assert asyncio.run(most()) == 2

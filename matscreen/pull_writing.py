@@ -1,0 +1,257 @@
+"""Write pages into the store: new rows are appended, changed ones merged, known ones left alone.
+
+A merge reads and rewrites a table, an append does not. The keys of what is stored are read once,
+so that most rows of a page are known to be new.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from matscreen import tables
+from matscreen.errors import StoreError, StructureError
+from matscreen.identity import Identity, Registry
+from matscreen.shipped import unique_rows
+
+if TYPE_CHECKING:
+    from matscreen.sources import Page, SourceItem
+    from matscreen.store import Store
+
+_LOCK_SECONDS: Final = 600.0
+_Row = dict[str, Any]
+_Key = tuple[Any, ...]
+
+
+@contextmanager
+def only_writer(store: Store, *, patience: float = _LOCK_SECONDS) -> Iterator[bool]:
+    """Be the only process that pulls into a store; yield False where that cannot be known.
+
+    Two pulls at once would each take a crystal for new. The second waits for the first.
+
+    Raises:
+        StoreError: Another pull is still at work after `patience` seconds.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not a Unix machine
+        yield False
+        return
+    if "://" in store.root:
+        yield False
+        return
+    path = Path(store.root) / "_pull.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise StoreError(
+                        f"another pull has been writing into {store.root} for {patience:.0f} s; "
+                        "wait for it, or pull into another store"
+                    ) from None
+                time.sleep(0.2)
+        # The lock ends with the file handle, also when the process is killed.
+        yield True
+
+
+@dataclass
+class KeyedTable:
+    """One table whose keys, as far as they matter here, are known.
+
+    Attributes:
+        store: The store.
+        name: The table.
+        compared: Columns in which a row must differ to be written again.
+        alone: Nobody else writes, so that a row of unknown key can be appended.
+    """
+
+    store: Store
+    name: str
+    compared: tuple[str, ...]
+    alone: bool
+    _known: dict[_Key, _Key] = field(default_factory=dict)
+    _learned: set[str] = field(default_factory=set)
+
+    def learn(self, column: str, value: str) -> None:
+        """Read the keys of the stored rows that have a value in a column, once."""
+        if value in self._learned:
+            return
+        self._learned.add(value)
+        import pyarrow.compute as pc
+
+        columns = [*tables.KEYS[self.name], *self.compared]
+        stored = self.store.read(self.name, columns)
+        for row in stored.filter(pc.equal(stored[column], value)).to_pylist():
+            self._known[self._key(row)] = self._value(row)
+
+    def knows(self, row: _Row) -> bool:
+        """Say whether a row of the same key is stored."""
+        return self._key(row) in self._known
+
+    def write(self, rows: Sequence[_Row]) -> None:
+        """Write the rows that are new or changed; of rows with one key the last one counts."""
+        new, changed = [], []
+        for row in unique_rows(self.name, rows):
+            known = self._known.get(self._key(row))
+            if known is None:
+                new.append(row)
+            elif known != self._value(row):
+                changed.append(row)
+        if self.alone and new:
+            self.store.append(self.name, tables.from_rows(self.name, new))
+        elif new:
+            changed = [*new, *changed]
+        if changed:
+            self.store.upsert(self.name, tables.from_rows(self.name, changed))
+        for row in (*new, *changed):
+            self._known[self._key(row)] = self._value(row)
+
+    def _key(self, row: _Row) -> _Key:
+        return tuple(row.get(name) for name in tables.KEYS[self.name])
+
+    def _value(self, row: _Row) -> _Key:
+        return tuple(row.get(name) for name in self.compared)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the entries of a page; each is counted once.
+
+    Attributes:
+        ids: Structures of its suitable entries, in their order, repeats included.
+        new: Structures that the store did not have.
+        duplicates: Entries that are a structure the store had, from another entry.
+        unchanged: Entries that had been read before.
+        failed: Entries that became failures.
+    """
+
+    ids: tuple[str, ...]
+    new: int
+    duplicates: int
+    unchanged: int
+    failed: int
+
+
+@dataclass
+class PageWriter:
+    """Turns the items of pages into rows of the store.
+
+    Attributes:
+        store: The store.
+        alone: Nobody else pulls into it.
+    """
+
+    store: Store
+    alone: bool
+
+    def __post_init__(self) -> None:
+        self._registry = Registry.from_candidates(self.store.read("candidates"))
+
+        def table(name: str, *compared: str) -> KeyedTable:
+            return KeyedTable(self.store, name, compared, self.alone)
+
+        self._candidates = table("candidates")
+        self._provenance = table("provenance", "licence")
+        self._labels = table("labels", "value", "unit", "evidence")
+        self._failures = table("failures", "reason", "detail")
+
+    def write(self, page: Page, source: str) -> Outcome:
+        """Write a page: candidates, provenance, labels, failures.
+
+        Args:
+            page: The page.
+            source: What its failures are filed under.
+        """
+        self._failures.learn("stage", "pull")
+        failures = {failure_id(source, f.source_id): (f.reason, f.detail) for f in page.failures}
+        candidates: dict[str, _Row] = {}
+        provenance: list[_Row] = []
+        labels: list[_Row] = []
+        ids: list[str] = []
+        unchanged = 0
+        for item, identity in zip(page.items, self._identify(page.items), strict=True):
+            if isinstance(identity, StructureError):
+                # A person looks for the file, not for the number that it carries inside.
+                place = str(item.attributes.get("path", item.source_id))
+                failures[failure_id(source, place)] = identity.reason, identity.detail
+                continue
+            ids.append(identity.structure_id)
+            if identity.is_new:
+                candidates[identity.structure_id] = tables.candidate_row(
+                    item.crystal,
+                    structure_id=identity.structure_id,
+                    spacegroup=identity.spacegroup,
+                    prototype=item.prototype,
+                    material_id=identity.material_id,
+                )
+            origin = {
+                "structure_id": identity.structure_id,
+                "source": item.source,
+                "source_id": item.source_id,
+                "retrieved_at": item.retrieved_at,
+                "licence": item.licence,
+            }
+            self._provenance.learn("source", item.source)
+            unchanged += self._provenance.knows(origin)
+            provenance.append(origin)
+            labels += _provider_labels(identity.structure_id, item)
+        for method in {row["method"] for row in labels}:
+            self._labels.learn("method", method)
+        self._candidates.write(list(candidates.values()))
+        self._provenance.write(provenance)
+        self._labels.write(labels)
+        self._failures.write(
+            [tables.failure_row(name, "pull", *why) for name, why in failures.items()]
+        )
+        failed = len(page.items) + len(page.failures) - len(ids)
+        duplicates = len(ids) - len(candidates) - unchanged
+        return Outcome(tuple(ids), len(candidates), duplicates, unchanged, failed)
+
+    def fail(self, name: str, reason: str, detail: str) -> None:
+        """File the failure of a whole source."""
+        self._failures.learn("stage", "pull")
+        self._failures.write([tables.failure_row(name, "pull", reason, detail)])
+
+    def _identify(self, items: Sequence[SourceItem]) -> list[Identity | StructureError]:
+        from matscreen.sources.suitability import suitability
+
+        found: list[Identity | StructureError] = []
+        for item in items:
+            try:
+                suitability(item.crystal)
+                found.append(self._registry.assign(item.crystal))
+            except StructureError as error:
+                found.append(error)
+        return found
+
+
+def failure_id(source: str, source_id: str) -> str:
+    """Return what stands for the structure id of an entry that never became a structure."""
+    return f"{source}:{source_id}"
+
+
+def _provider_labels(structure_id: str, item: SourceItem) -> list[_Row]:
+    from matscreen.properties import get_property, is_physical
+
+    return [
+        {
+            "structure_id": structure_id,
+            "property": name,
+            "value": float(value),
+            "unit": get_property(name).unit,
+            "evidence": item.evidence.get(name, "dft"),
+            "method": item.method or f"provider:{item.source}",
+            "version": "",
+        }
+        for name, value in item.properties.items()
+        if is_physical(name, float(value))
+    ]

@@ -1,0 +1,184 @@
+"""Sources that fetch their pages asynchronously, read side by side into one writer.
+
+The network runs in one thread of its own; pages are converted and stored in the caller's thread.
+Each stream is at most one page ahead of what is stored, so a slow writer slows the servers down
+instead of filling the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol, Self
+
+from matscreen.errors import MatscreenError
+from matscreen.sources.base import Page
+
+AHEAD: Final = 2
+"""Pages of a stream that are on their way: one being stored, the next being fetched."""
+
+
+@dataclass(frozen=True)
+class RawPage:
+    """One page as the server sent it.
+
+    Attributes:
+        url: Where it was read.
+        number: Its place in this reading, from 1.
+        entries: Its entries, whatever they are.
+        repeated: Places of entries whose id came before in this reading.
+        provider: Prefix by which the server names itself, or None.
+        licence: Licence of all entries, where the server states one.
+        following: Where the next page is; None at the end.
+        expected: Entries that the whole query has, as the server claims; None when it does not.
+        modified: Latest change among the entries; None when the server does not say.
+    """
+
+    url: str
+    number: int
+    entries: Sequence[Any]
+    repeated: frozenset[int] = frozenset()
+    provider: str | None = None
+    licence: str | None = None
+    following: str | None = None
+    expected: int | None = None
+    modified: datetime | None = None
+
+
+class PageCache(Protocol):
+    """Keeps pages that arrived until they are stored, so that a crash fetches none twice."""
+
+    def get(self, url: str) -> Mapping[str, Any] | None:
+        """Return the document that was kept for a URL."""
+        ...
+
+    def put(self, url: str, document: Mapping[str, Any]) -> None:
+        """Keep a document."""
+        ...
+
+    def drop(self, url: str) -> None:
+        """Forget a document that is stored."""
+        ...
+
+
+class Stream(Protocol):
+    """One query to one database.
+
+    Attributes:
+        label: Name for people, such as `optimade:mp`.
+        url: Base URL.
+        filter: What is asked for.
+        query: Identifier of the query: database and filter.
+    """
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def filter(self) -> str: ...  # noqa: D102
+    @property
+    def query(self) -> str: ...  # noqa: D102
+
+    def documents(self) -> AsyncIterator[RawPage]:
+        """Fetch page after page.
+
+        Raises:
+            SourceError: The server cannot be read any further; pages already given are good.
+        """
+        ...
+
+    def page(self, raw: RawPage) -> Page:
+        """Convert a page; every entry becomes an item or a failure."""
+        ...
+
+    def placed(
+        self, *, cursor: str | None, since: datetime | None, cache: PageCache | None
+    ) -> Self:
+        """Return the same query from a cursor on, or for what changed since a moment."""
+        ...
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What happened next: a page of a stream, its error, or (with neither) its end.
+
+    Attributes:
+        index: Which stream.
+        raw: The page.
+        error: Why the stream ended early.
+    """
+
+    index: int
+    raw: RawPage | None = None
+    error: Exception | None = None
+
+
+def arrivals(streams: Sequence[Stream], *, ahead: int = AHEAD) -> Iterator[Arrival]:
+    """Read streams side by side and yield what arrives, pages of one stream in their order.
+
+    An error of one stream ends that stream only. Asking for the next arrival says that the one
+    before is dealt with.
+
+    Args:
+        streams: What to read.
+        ahead: Pages of a stream that may be on their way at the same time.
+    """
+    if not streams:
+        return
+    arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+    loop = asyncio.new_event_loop()
+    permits = [asyncio.Semaphore(ahead) for _ in streams]
+
+    async def read(index: int) -> None:
+        documents = streams[index].documents()
+        try:
+            while True:
+                await permits[index].acquire()
+                arrived.put(Arrival(index, await anext(documents)))
+        except StopAsyncIteration:
+            arrived.put(Arrival(index))
+        except MatscreenError as error:
+            arrived.put(Arrival(index, error=error))
+        except Exception as error:  # whatever one server provokes must not end the others
+            arrived.put(Arrival(index, error=error))
+
+    async def read_all() -> None:
+        await asyncio.gather(*(read(index) for index in range(len(streams))))
+
+    task = loop.create_task(read_all())
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    thread = threading.Thread(target=run, name="matscreen-fetch", daemon=True)
+    thread.start()
+    try:
+        open_streams = len(streams)
+        while open_streams:
+            arrival = arrived.get()
+            open_streams -= arrival.raw is None
+            yield arrival
+            if arrival.raw is not None:
+                _tell(loop, permits[arrival.index].release)
+    finally:
+        _tell(loop, task.cancel)
+        thread.join()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    """Call a function in the loop, unless that has just come to its end."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)
