@@ -6,27 +6,23 @@ Jain et al. 2013, APL Mater. 1, 011002, describe the database. The client is an 
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Literal, get_args
+from urllib.parse import urlencode
 
-from matscreen.errors import InputError, MissingDependencyError, SourceError, StructureError
-from matscreen.sources import materials_project_client as client
+from matscreen.errors import InputError, MissingDependencyError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
-from matscreen.sources.materials_project_documents import (
-    SIDE_FIELDS,
-    SUMMARY_FIELDS,
-    Sides,
-    by_material,
-    has_property,
-    material_id,
-    to_item,
-)
+from matscreen.sources.materials_project_client import Client, Patience, endpoint
+from matscreen.sources.materials_project_documents import Sides, material_id, to_item
 from matscreen.sources.materials_project_key import require_key
+from matscreen.sources.materials_project_reader import Reader, Reading
+from matscreen.sources.streams import PageCache, RawPage
 from matscreen.sources.suitability import MAX_SITES
 
 Kind = Literal["perovskites", "oxides"]
@@ -34,10 +30,7 @@ Kind = Literal["perovskites", "oxides"]
 PAGE: Final = 256
 """Documents a page: halved down to one document where the server stumbles over one of them."""
 
-_MOST_POISONED: Final = 16
 _GNOME: Final = "gnome_r2scan_statics"
-_CURSOR = re.compile(r"^(?P<version>[^;]*);(?P<size>\d{1,4});(?P<page>\d{1,7})$")
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,26 +95,41 @@ class MaterialsProjectSource:
     """Reads the summaries of the Materials Project, with dielectric and piezoelectric data.
 
     One request brings one page, in the order of the identifiers; the pages of a cursor are those
-    of one version of the database, and a new version is read from its beginning. Where the server
-    fails over a page, the page is halved until the documents that it fails over stand alone: each
-    is a failure, the others arrive. Another endpoint that fails costs its values on that page,
-    which is a failure of its own beside those of the entries (`dielectric, page 3`).
+    of one version of the database, and a new version is read from its beginning. What the server
+    cannot give is a failure; see `Reader`. It is its own only stream, so that the stage `pull`
+    resumes it.
 
     Attributes:
-        query: What is asked.
-        client: The client; one with the user's key by default.
+        client: The client.
+        asked: What is asked.
         page_limit: Documents a page, a power of two.
-        max_items: Stop after this many items.
+        max_items: Stop after this many documents.
         cursor: `Page.cursor` of an earlier run, to go on after that page.
     """
 
     name: ClassVar[str] = "materials_project"
+    label: ClassVar[str] = "materials_project"
 
-    client: client.Client
-    query: Query = field(default_factory=Query)
+    client: Client
+    asked: Query = field(default_factory=Query)
     page_limit: int = PAGE
     max_items: int | None = None
     cursor: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the API."""
+        return self.client.endpoint
+
+    @property
+    def filter(self) -> str:
+        """What is asked for, in the words of the API."""
+        return urlencode(self.asked.criteria())
+
+    @property
+    def query(self) -> str:
+        """Identifier of the query: database and filter."""
+        return hashlib.sha256(f"{self.url} {self.filter}".encode()).hexdigest()[:16]
 
     def total(self) -> int:
         """Return how many documents the database holds for the query.
@@ -130,7 +138,21 @@ class MaterialsProjectSource:
             InputError: The key or the query is refused.
             SourceError: The database cannot be reached.
         """
-        return self.client.count(self.query.criteria())
+        return self.client.count(self.asked.criteria())
+
+    def streams(self) -> tuple[MaterialsProjectSource]:
+        """Return itself: one query to one database."""
+        return (self,)
+
+    def placed(
+        self,
+        *,
+        cursor: str | None,
+        since: datetime | None = None,  # noqa: ARG002 - the database cannot be asked for changes
+        cache: PageCache | None = None,  # noqa: ARG002 - a page of it is several requests
+    ) -> MaterialsProjectSource:
+        """Return the same query from a cursor on."""
+        return replace(self, cursor=cursor)
 
     def pages(self) -> Iterator[Page]:
         """Read page by page.
@@ -145,117 +167,36 @@ class MaterialsProjectSource:
             SourceError: The server does not answer (any more) or gives fewer documents than it
                 counts; pages already given are good.
         """
-        version = self.client.database_version()
-        size, page = self._start(version)
-        total = self.total()
-        seen: set[str] = set()
-        taken = 0
-        while (page - 1) * size < total:
-            found = self._read(page, size, min(size, total - (page - 1) * size), seen)
-            last = page * size >= total
-            room = len(found.items) if self.max_items is None else self.max_items - taken
-            if room < len(found.items):
-                # The rest of the page is not lost: resuming reads this page again.
-                yield replace(found, items=found.items[:room], cursor=f"{version};{size};{page}")
-                return
-            taken += len(found.items)
-            page += 1
-            yield replace(found, cursor=None if last else f"{version};{size};{page}")
-            if taken == self.max_items:
-                return
+        yield from map(self.page, self._raw())
 
-    def _start(self, version: str) -> tuple[int, int]:
-        """Return page size and number of the first page to read."""
-        if self.cursor is None:
-            return self.page_limit, 1
-        found = _CURSOR.match(self.cursor)
-        if found is None:
-            raise InputError(f"{self.cursor!r} is no cursor of {self.name}; leave it out")
-        if found["version"] != version:
-            _LOG.warning(
-                "the Materials Project is at version %s, the last pull read %s: reading anew",
-                version,
-                found["version"],
-            )
-            return self.page_limit, 1
-        return int(found["size"]), max(int(found["page"]), 1)
+    async def documents(self) -> AsyncIterator[RawPage]:
+        """Fetch page after page without holding up other sources; raises as `pages`."""
+        raw = self._raw()
+        while (page := await asyncio.to_thread(next, raw, None)) is not None:
+            yield page
 
-    def _read(self, page: int, size: int, expected: int, seen: set[str]) -> Page:
-        documents, failures = self._documents(page, size)
-        if len(documents) + len(failures) < expected:
-            raise SourceError(
-                f"page {page} of the Materials Project holds "
-                f"{len(documents) + len(failures)} documents instead of {expected}: nothing of it "
-                "was taken; run the pull again"
-            )
-        sides, missing = self._sides(documents, page)
-        failures += missing
+    def page(self, raw: RawPage) -> Page:
+        """Convert a page; every document becomes an item or a failure."""
+        lost = list(raw.lost) if isinstance(raw, Reading) else []
+        sides = raw.sides if isinstance(raw, Reading) else Sides()
         now = datetime.now(UTC)
         items: list[SourceItem] = []
-        for index, document in enumerate(documents):
-            name = material_id(document)
-            shown = name or f"page {page} of {size}, document {index}"
-            if name in seen:
-                failures.append(Failure(shown, "duplicate_id", "the server sent this id before"))
+        for index, document in enumerate(raw.entries):
+            shown = material_id(document) or f"page {raw.number}, document {index}"
+            if index in raw.repeated:
+                lost.append(Failure(shown, "duplicate_id", "the server sent this id before"))
                 continue
-            seen.add(shown)
             try:
                 items.append(to_item(document, sides, source=self.name, now=now))
             except StructureError as error:
-                failures.append(Failure(shown, error.reason, error.detail))
+                lost.append(Failure(shown, error.reason, error.detail))
             except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
-                failures.append(Failure(shown, "malformed", f"{type(error).__name__}: {error}"))
-        return Page(tuple(items), tuple(failures))
+                lost.append(Failure(shown, "malformed", f"{type(error).__name__}: {error}"))
+        return Page(tuple(items), tuple(lost), cursor=raw.following)
 
-    def _documents(self, page: int, size: int) -> tuple[list[Any], list[Failure]]:
-        """Read a page; what the server cannot give of it are failures."""
-        failures: list[Failure] = []
-        documents: list[Any] = []
-        waiting = [(page, size)]
-        while waiting:
-            number, length = waiting.pop()
-            try:
-                documents += self.client.summaries(
-                    self.query.search(), SUMMARY_FIELDS, page=number, size=length
-                )
-            except client.TroubleError as error:
-                if len(failures) >= _MOST_POISONED:
-                    raise
-                self.total()  # a server that does not even count is down: that ends the reading
-                if length == 1:
-                    place = f"document {number} in the order of ids"
-                    failures.append(Failure(place, "server_error", str(error)[:300]))
-                else:
-                    waiting += [(2 * number, length // 2), (2 * number - 1, length // 2)]
-        return documents, failures
-
-    def _sides(self, documents: Sequence[Any], page: int) -> tuple[Sides, list[Failure]]:
-        """Ask the other endpoints about the materials of a page."""
-        summaries = {name: one for one in documents if (name := material_id(one)) is not None}
-        found: dict[str, dict[str, tuple[Any, ...]]] = {}
-        failures = []
-        for route, fields in SIDE_FIELDS.items():
-            asked = [
-                name
-                for name, one in summaries.items()
-                if route == "thermo" or has_property(one, route)
-            ]
-            try:
-                answer = self.client.side_data(route, asked, fields) if asked else []
-            except (client.TroubleError, InputError) as error:
-                failures.append(
-                    Failure(f"{route}, page {page}", "endpoint_failed", str(error)[:300])
-                )
-                answer = []
-            found[route] = by_material(answer)
-        return (
-            Sides(
-                dielectric={name: rows[0] for name, rows in found["dielectric"].items()},
-                piezoelectric={name: rows[0] for name, rows in found["piezoelectric"].items()},
-                thermo=found["thermo"],
-            ),
-            failures,
-        )
+    def _raw(self) -> Iterator[Reading]:
+        reader = Reader(self.client, self.asked.search(), self.asked.criteria())
+        return reader.read(self.page_limit, self.cursor, self.max_items)
 
 
 def open_materials_project(
@@ -269,7 +210,7 @@ def open_materials_project(
     page_limit: int = PAGE,
     max_items: int | None = None,
     cursor: str | None = None,
-    patience: client.Patience | None = None,
+    patience: Patience | None = None,
 ) -> MaterialsProjectSource:
     """Open `materials_project`, `materials_project:perovskites` or `materials_project:oxides`.
 
@@ -281,7 +222,7 @@ def open_materials_project(
         max_sites: Largest cell, in sites.
         include_gnome: Whether the compounds of GNoME come too (licence CC-BY-NC-4.0).
         page_limit: Documents a page; the next lower power of two is taken, 512 at most.
-        max_items: Stop after this many items.
+        max_items: Stop after this many documents.
         cursor: `Page.cursor` of an earlier run.
         patience: How long to insist on an answer.
 
@@ -311,9 +252,7 @@ def open_materials_project(
     )
     if find_spec("mp_api") is None:
         raise MissingDependencyError("mp-api", "mp")
-    asker = client.Client(
-        require_key(), client.endpoint(), patience if patience is not None else client.Patience()
-    )
+    asker = Client(require_key(), endpoint(), patience or Patience())
     power = 1 << (min(page_limit, 512).bit_length() - 1)
     return MaterialsProjectSource(asker, query, power, max_items, cursor)
 

@@ -165,7 +165,7 @@ def test_one_bad_document_is_a_failure_and_not_an_end(fake):
     items, failures, _ = read(opened())
     assert [item.source_id for item in items] == ["mp-1", "mp-9"]
     reasons = {failure.source_id: failure.reason for failure in failures}
-    assert reasons.pop("page 1 of 256, document 0") == "malformed"
+    assert reasons.pop("page 1, document 0") == "malformed"
     assert reasons == {
         "mp-2": "no_structure", "mp-3": "malformed", "mp-4": "disordered",
         "mp-5": "unknown_element", "mp-6": "flat_cell", "mp-7": "malformed",
@@ -302,6 +302,28 @@ def test_a_pull_stores_candidates_labels_and_provenance(fake, tmp_path: Path):
     assert set(labels["property"]) == {
         "energy_above_hull", "formation_energy_per_atom", "band_gap", "volume_per_atom",
     }  # fmt: skip
+
+
+def test_a_pull_that_broke_off_goes_on_where_it_was(fake, tmp_path: Path):
+    fake.documents["summary"] = fakes.summaries(40)
+    store = Store(tmp_path / "store")
+    fake.fault = lambda _, query, __: (502, {}, "") if query.get("_page") == "2" else None
+    plain = fake.answer
+
+    def answer(route, query, key):
+        # From the second page on the server is down altogether.
+        down = any(one.get("_page") == "2" for one in fake.requests("summary"))
+        return (502, {}, "") if down else plain(route, query, key)
+
+    fake.answer = answer
+    with pytest.raises(SourceError):
+        stages.pull(store, opened(page_limit=16))
+    assert store.read("candidates").num_rows == 16
+    fake.fault, fake.answer = (lambda *_: None), plain
+    fake.asked.clear()
+    stages.pull(store, opened(page_limit=16))
+    assert {query["_page"] for query in fake.requests("summary")} == {"2", "3"}
+    assert store.read("provenance").num_rows == 40
 
 
 # The key
