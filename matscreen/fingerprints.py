@@ -1,0 +1,116 @@
+"""What identity compares of a crystal: formula, symmetry, phase and the distance invariant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from matscreen.errors import StructureError
+from matscreen.invariants import distance_invariants
+from matscreen.parallel import map_chunks, sensible_workers
+from matscreen.spacegroups import Symmetry, analyze_symmetry
+from matscreen.structures import Crystal, FloatArray
+
+Float32Array = npt.NDArray[np.float32]
+
+LOOSE_SYMPRECS: Final = (0.05, 0.1)
+"""Where the group of a noisy copy is looked for, Å."""
+_LOST: Final = 4
+"""A noisy copy has lost at least this factor of its operations."""
+_CHUNK: Final = 2000
+_FOR_A_WORKER: Final = 8000  # a process takes seconds to start, a fingerprint half a millisecond
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fingerprint:
+    """What identity compares of a crystal.
+
+    Attributes:
+        formula: Reduced formula.
+        spacegroup: Space group number at `SYMPREC`.
+        phase_spacegroup: Space group of the phase; see `phase_symmetry`.
+        phase_nsites: Sites in the primitive cell of the phase.
+        length: Cube root of the volume per atom, Å.
+        invariant: `distance_invariant`, (60 m + 12 m²,), Å.
+    """
+
+    formula: str
+    spacegroup: int
+    phase_spacegroup: int
+    phase_nsites: int
+    length: float
+    invariant: FloatArray
+
+
+def phase_symmetry(crystal: Crystal, symmetry: Symmetry) -> Symmetry:
+    """Return the symmetry of the phase that a crystal is a copy of.
+
+    A relaxation keeps the space group, so the phase has that of the crystal. The exception is a
+    crystal that has no symmetry at all (P1 or P-1): noise on every site does that, while a
+    phase transition leaves a subgroup. If it has a group of at least four times as many
+    operations at 0.05 Å, or else at 0.1 Å, that group is the phase's.
+    """
+    if symmetry.number > 2:
+        return symmetry
+    for symprec in LOOSE_SYMPRECS:
+        try:
+            loose = analyze_symmetry(crystal, symprec=symprec)
+        except StructureError:  # the looser group is only tried
+            continue
+        if loose.n_operations >= _LOST * symmetry.n_operations:
+            return loose
+    return symmetry
+
+
+def fingerprints(crystals: Sequence[Crystal]) -> list[Fingerprint | StructureError]:
+    """Compute the fingerprints of some crystals.
+
+    Returns:
+        One fingerprint for each crystal, or the error that says why it has none.
+    """
+    invariants = distance_invariants(crystals)
+    return [_fingerprint(*pair) for pair in zip(crystals, invariants, strict=True)]
+
+
+def fingerprints_in_chunks(
+    crystals: Iterable[Crystal], *, workers: int
+) -> Iterator[list[Fingerprint | StructureError]]:
+    """Compute fingerprints chunk by chunk in several processes; memory stays flat.
+
+    Args:
+        crystals: Taken as they are needed.
+        workers: Number of processes.
+    """
+    source = iter(crystals)
+    chunks = iter(lambda: list(islice(source, _CHUNK)), [])
+    yield from map_chunks(fingerprints, chunks, workers=workers)
+
+
+def workers_for(crystals: int) -> int:
+    """Return how many processes are worth starting for some crystals."""
+    return sensible_workers(crystals, each=_FOR_A_WORKER)
+
+
+def _fingerprint(
+    crystal: Crystal, invariant: FloatArray | StructureError
+) -> Fingerprint | StructureError:
+    if isinstance(invariant, StructureError):
+        return invariant
+    try:
+        symmetry = analyze_symmetry(crystal)
+        phase = phase_symmetry(crystal, symmetry)
+    except StructureError as error:
+        return error
+    return Fingerprint(
+        formula=crystal.formula,
+        spacegroup=symmetry.number,
+        phase_spacegroup=phase.number,
+        phase_nsites=phase.n_primitive,
+        length=(crystal.volume / crystal.nsites) ** (1 / 3),
+        invariant=invariant,
+    )
