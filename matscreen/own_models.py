@@ -61,7 +61,8 @@ class Model:
             X: Descriptors; columns are found by name, others are ignored.
 
         Returns:
-            Columns mean, std, lower, upper and in_domain, with the index of `X`.
+            Columns mean, std, std_epistemic, std_aleatoric, lower, upper and in_domain, with the
+            index of `X`.
 
         Raises:
             InputError: A descriptor that the model needs is not there.
@@ -80,6 +81,8 @@ class Model:
             {
                 "mean": found.mean,
                 "std": found.std,
+                "std_epistemic": found.std_epistemic,
+                "std_aleatoric": found.std_aleatoric,
                 "lower": found.lower,
                 "upper": found.upper,
                 "in_domain": found.in_domain,

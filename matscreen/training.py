@@ -158,18 +158,25 @@ def predict_property(
 ) -> pa.Table:
     """Predict one property for every described candidate, as rows of `predictions`.
 
+    A candidate with an element that no label has is outside the domain.
+
     Raises:
         ModelError: There are too few labels to train on.
     """
+    from matscreen.surrogates.elements import elements_of_systems
+
     model = property_model(store, property_name, descriptor_set, seed=seed)
     features = feature_table(store, descriptor_set)
     X = features[feature_names(features)].to_numpy(np.float32).astype(np.float64)
-    predicted = model.predict(X)
+    elements = elements_of_systems(features["chemsys"].tolist())
+    predicted = model.predict(X, elements=elements)
     columns: dict[str, Any] = {
         "structure_id": features["structure_id"].tolist(),
         "property": [property_name] * len(features),
         "mean": predicted.mean,
         "std": predicted.std,
+        "std_epistemic": predicted.std_epistemic,
+        "std_aleatoric": predicted.std_aleatoric,
         "lower": predicted.lower,
         "upper": predicted.upper,
         "in_domain": predicted.in_domain,

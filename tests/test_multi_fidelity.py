@@ -131,6 +131,21 @@ def test_predictions_of_the_store_are_those_of_the_transferred_model(both):
     model = training.property_model(both, VACANCY, "toy")
     assert table["mean"].to_pylist() == model.predict(_X().astype(float)).mean.tolist()
     assert set(table["model_id"].to_pylist()) == {model.card["model_id"]}
+    parts = np.hypot(table["std_epistemic"].to_numpy(), table["std_aleatoric"].to_numpy())
+    np.testing.assert_allclose(parts, table["std"].to_numpy(), rtol=1e-9)
+
+
+def test_a_candidate_with_an_element_of_no_label_is_outside(tmp_path):
+    store = _store(tmp_path, [_label(i, _simulated(_X())[i], "mlip") for i in range(60)])
+    candidates = store.read("candidates").to_pandas()
+    candidates["chemsys"] = [("Ba-O-Ti", "O-Sr-Ti")[i % 2] for i in range(N)]
+    candidates.loc[70:79, "chemsys"] = "O-Ti-Zn"
+    store.replace("candidates", pa.Table.from_pandas(candidates, preserve_index=False))
+    table = training.predict_property(store, VACANCY, "toy").to_pandas()
+    assert not table["in_domain"][70:80].any()
+    assert table["in_domain"].mean() > 0.8
+    width = table["upper"] - table["lower"]
+    assert width[70:80].min() > 1.2 * width[:70].median()
 
 
 def test_labels_keep_their_evidence(both):

@@ -39,7 +39,12 @@ def test_a_model_learns_from_a_table(model, y):
 
 def test_predictions_are_tables_with_intervals_and_domain(model, X):
     found = model.predict(X.iloc[:3].assign(note="ignored"))
-    assert list(found.columns) == ["mean", "std", "lower", "upper", "in_domain"]
+    assert list(found.columns) == [
+        "mean", "std", "std_epistemic", "std_aleatoric", "lower", "upper", "in_domain"
+    ]  # fmt: skip
+    np.testing.assert_allclose(
+        np.hypot(found["std_epistemic"], found["std_aleatoric"]), found["std"], rtol=1e-9
+    )
     assert list(found.index) == FORMULAS[:3]
     assert ((found["lower"] < found["mean"]) & (found["mean"] < found["upper"])).all()
     assert found["in_domain"].all()

@@ -19,11 +19,14 @@ from matscreen.edge.student import Student
 from matscreen.errors import InputError
 from matscreen.properties import get_property
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MODEL: Final = "model.onnx"
 CARD: Final = "card.json"
 MAX_BYTES: Final = 500_000
 """Size of a bundle that is aimed at, all files together."""
+_ELEMENTS: Final = (
+    "int64 (n, m), atomic numbers; empty slots repeat an element of the row, zeros are unknown"
+)
 
 
 def write_bundle(
@@ -73,7 +76,7 @@ def write_bundle(
         "domain": {
             "method": "distance to the nearest of a few centres of the labelled materials in "
             "principal components, and across to it how far features lie outside the range of the "
-            "labelled ones; an element that no label holds adds two thresholds",
+            "labelled ones; an element that no label has adds two thresholds",
             "threshold": student.domain.threshold,
         },
         "metrics": {key: round(value, 6) for key, value in metrics.items()},
@@ -120,9 +123,12 @@ def _make_room(target: Path) -> None:
 
 def _inputs(student: Student) -> dict[str, str]:
     if student.level == "structure":
-        return {"features": f"float32 (n, {student.n_features}), NaN where unknown"}
+        return {
+            "elements": _ELEMENTS,
+            "features": f"float32 (n, {student.n_features}), NaN where unknown",
+        }
     return {
-        "elements": "int64 (n, m), atomic numbers; empty slots repeat an element of the row",
+        "elements": _ELEMENTS,
         "amounts": "float64 (n, m), any scale; zero in empty slots",
     }
 

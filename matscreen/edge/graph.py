@@ -22,10 +22,10 @@ _SUM: Final = 1
 def student_model(student: Student, metadata: dict[str, str]) -> bytes:
     """Return the ONNX model of a student.
 
-    Inputs: for formulas `elements` (int64, (n, m); empty slots repeat an element of the row) and
-    `amounts` (float64, (n, m), zero in empty slots); for structures `features` (float32, (n, k),
-    NaN where unknown). Outputs, (n,) each: `mean`, `lower`, `upper`, `distance` (float64) and
-    `in_domain` (bool).
+    Inputs: `elements` (int64, (n, m); empty slots repeat an element of the row, zeros stand for
+    elements that are not known); for formulas `amounts` (float64, (n, m), zero in empty slots);
+    for structures `features` (float32, (n, k), NaN where unknown). Outputs, (n,) each: `mean`,
+    `lower`, `upper`, `distance` (float64) and `in_domain` (bool).
 
     Args:
         student: The calibrated student.
@@ -33,17 +33,16 @@ def student_model(student: Student, metadata: dict[str, str]) -> bytes:
     """
     graph = Graph()
     along = graph.constant([1], np.int64)
-    strange = None
+    elements = graph.input("elements", np.int64, ["n", "m"])
     if student.level == "formula":
-        elements = graph.input("elements", np.int64, ["n", "m"])
         amounts = graph.input("amounts", np.float64, ["n", "m"])
         features = add_lean_features(graph, elements, amounts)
-        penalty = UNSEEN * student.domain.threshold * student.unseen
-        # An empty slot repeats an element, so it cannot add a new one.
-        strange = graph.add("Gather", graph.constant(penalty), elements)
-        strange = graph.add("ReduceMax", strange, along, keepdims=0)
     else:
         features = graph.input("features", np.float32, ["n", student.n_features])
+    penalty = UNSEEN * student.domain.threshold * student.unseen
+    # An empty slot repeats an element, so it cannot add a new one.
+    strange = graph.add("Gather", graph.constant(penalty), elements)
+    strange = graph.add("ReduceMax", strange, along, keepdims=0)
     inputs = _inputs(graph, student, features)
     center = _center(graph, student, features, inputs)
     distance = _distance(graph, student, inputs, strange)
@@ -141,7 +140,7 @@ def add_forest(graph: Graph, forest: Forest, features: str) -> str:
     return graph.add("Squeeze", votes, graph.constant([1], np.int64))
 
 
-def _distance(graph: Graph, student: Student, inputs: str, strange: str | None) -> str:
+def _distance(graph: Graph, student: Student, inputs: str, strange: str) -> str:
     """Measure the distance to the nearest landmark and add what is `strange`, float64 (n,)."""
     domain = student.domain
     inside = _held(graph, inputs, domain.low, domain.high)
@@ -163,7 +162,7 @@ def _distance(graph: Graph, student: Student, inputs: str, strange: str | None) 
     nearest = graph.add("Max", nearest, graph.constant(0.0))
     beyond = graph.add("ReduceSum", graph.add("Mul", outside, outside), along, keepdims=0)
     distance = graph.add("Sqrt", graph.add("Add", nearest, beyond))
-    return distance if strange is None else graph.add("Add", distance, strange)
+    return graph.add("Add", distance, strange)
 
 
 def _half_width(graph: Graph, student: Student, features: str, center: str, distance: str) -> str:

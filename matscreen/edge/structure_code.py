@@ -19,7 +19,7 @@ from matscreen.atomic import write_atomically
 from matscreen.data import data_path
 
 PACKAGE: Final = "describing"
-_MODULES: Final = ("errors", "structures", "data", "identity")
+_MODULES: Final = ("errors", "structures", "data", "identity", "compiled")
 _RUNTIME: Final = ("crystals", "cif", "tabulated")
 _MATSCREEN = re.compile(r"^(\s*from )matscreen\b(.*import)", re.MULTILINE)
 _PYMATGEN = re.compile(r"^(\s*from )pymatgen[\w.]*( import)", re.MULTILINE)

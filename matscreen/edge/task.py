@@ -19,6 +19,7 @@ from matscreen.edge.variants import Lessons
 from matscreen.errors import ModelError, StructureError
 from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates import Prediction, TrainingSet
+from matscreen.surrogates.elements import labelled_elements
 from matscreen.surrogates.space import Space
 
 FORMULA_SETS: Final = ("composition", "fast")
@@ -73,11 +74,14 @@ class Task:
 
     @property
     def unseen(self) -> FloatArray:
-        """1 for elements that no row holds, by atomic number, (119,); zeros for structures."""
-        unseen = np.zeros(119)
+        """1 for elements that no row holds, by atomic number, (119,); zeros where none is known."""
         if self.compositions is not None:
-            unseen[:] = 1.0
-            unseen[self.compositions.numbers[self.compositions.present]] = 0.0
+            seen = self.compositions.numbers[self.compositions.present]
+        else:
+            seen = labelled_elements(self.groups.tolist())
+        unseen = np.full(119, float(len(seen) > 0))
+        unseen[seen] = 0.0
+        unseen[0] = 0.0
         return unseen
 
     @property

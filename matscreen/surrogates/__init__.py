@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from matscreen.surrogates.persistence import load, save
-from matscreen.surrogates.regression import Prediction, Surrogate, data_hash, train
+from matscreen.surrogates.prediction import Prediction
+from matscreen.surrogates.regression import Surrogate, data_hash, train
 from matscreen.surrogates.training_set import TrainingSet, load_training_set, save_training_set
 
 __all__ = [

@@ -20,8 +20,8 @@ WIDENING = (
     "outside the domain the half width is multiplied by the growth of the error measured on "
     "left-out elements at that distance, and is at least half width + w * max(half width, half "
     "width of the constant model), w = min(distance / threshold - 1, 1), in the space of the "
-    "property's scale; a value that no labelled row has, or an element that none has and that is "
-    "alone on its site, the lightest or the heaviest, counts as twice the threshold"
+    "property's scale; a row with an element that no labelled row has, or with another value of a "
+    "feature that all labelled rows share, counts as at least twice the threshold"
 )
 """The rule of `Domain.widen`, stated in every card."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.structures import FloatArray
-from matscreen.surrogates.regression import Prediction
+from matscreen.surrogates.prediction import Prediction
 from matscreen.surrogates.space import Space
 
 PERCENTILES = (0.05, 0.95)

@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from matscreen.errors import InputError, ModelError
 from matscreen.properties import get_property
-from matscreen.structures import FloatArray
+from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates import uncertainty
 from matscreen.surrogates.card import OutOfFold, build_card, library_versions
 from matscreen.surrogates.domain import Domain
+from matscreen.surrogates.elements import Elements, holds_unlabelled, labelled_elements
 from matscreen.surrogates.fitting import Labelled, fit
 from matscreen.surrogates.portfolio import disagreement, one_thread
+from matscreen.surrogates.prediction import BoolArray, Prediction
+from matscreen.surrogates.rows import check_lengths, clean_features, informative, shared_values
 from matscreen.surrogates.space import Space
 from matscreen.surrogates.uncertainty import (
     LEVEL,
@@ -39,44 +42,9 @@ ION_COLUMNS = ("site_a_number", "site_b_number", "site_x_number")
 
 ELEMENT_COLUMNS = (*ION_COLUMNS, "magpie_minimum_number", "magpie_maximum_number")
 """Descriptors that name an element. One that shares its site with others, and is neither the
-lightest nor the heaviest, goes unnamed: only its distance can tell that no label has it."""
+lightest nor the heaviest, goes unnamed: `predict` is told of it by `elements`."""
 
 _CHUNK = 20_000
-
-BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Predicted values with intervals (of 90 % unless asked otherwise), (n,) each.
-
-    In the unit of the property.
-    A row without any feature is NaN throughout and outside the domain.
-
-    Attributes:
-        mean: Expected value; of a property on a log scale the median.
-        std: (upper - lower) / 3.29, the deviation of a Gaussian of that interval. On a log scale
-            a log-normal of the interval is the better picture: its deviation in decades is
-            log10(upper / lower) / 3.29.
-        lower: Lower end of the interval, within the physical bounds. The interval holds the
-            error of the surrogate and, where it was given, that of the labels.
-        upper: Upper end of the interval, within the physical bounds.
-        in_domain: Whether the row is near enough to labelled materials.
-        std_epistemic: Part of `std` that more labels would shrink: what grows with the
-            disagreement of the models, and all widening outside the domain. The squares of both
-            parts add up to that of `std`.
-        std_aleatoric: The rest: scatter of the labels at given features.
-        distance: Distance to the labelled materials over the threshold of the domain.
-    """
-
-    mean: FloatArray
-    std: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    in_domain: BoolArray
-    std_epistemic: FloatArray
-    std_aleatoric: FloatArray
-    distance: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +59,8 @@ class Surrogate:
         fixed: Value of each column that all labelled rows share, (k,); NaN for the others.
         ion_columns: Which of the given features name an element, indices.
         ions: Atomic numbers that the labelled rows have in any of them.
+        elements: Atomic numbers of all elements of the labelled rows; empty where their groups
+            were no chemical systems.
         weights: Weight of each regressor in the prediction; none means the constant.
         estimators: Fitted regressors by name; those without a weight tell the disagreement.
         constant: Prediction of the constant model, transformed space.
@@ -108,6 +78,7 @@ class Surrogate:
     fixed: FloatArray
     ion_columns: npt.NDArray[np.int64]
     ions: FloatArray
+    elements: IntArray
     weights: Mapping[str, float]
     estimators: Mapping[str, Any]
     constant: float
@@ -117,18 +88,23 @@ class Surrogate:
     domain: Domain
     label_error: LabelError
 
-    def predict(self, X: FloatArray, *, level: float = LEVEL) -> Prediction:
+    def predict(
+        self, X: FloatArray, *, elements: Elements | None = None, level: float = LEVEL
+    ) -> Prediction:
         """Predict rows of features.
 
         Args:
             X: Features in the order of `card["labels"]`, (n, k). NaN and infinity count as unknown.
+            elements: Atomic numbers of the elements of each row, such as `elements_of_systems`
+                gives. A row with one that no label has is outside the domain, however near its
+                features are. Without them only an element that a descriptor names is noticed.
             level: Nominal coverage of the intervals, 0.05 to 0.95.
 
         Raises:
-            InputError: The number of columns differs from that of the training, or the level is
-                outside its range.
+            InputError: The number of columns differs from that of the training, `elements` is of
+                another length, or the level is outside its range.
         """
-        features = _clean_features(X)
+        features = clean_features(X)
         if features.shape[1] != self.n_features:
             raise InputError(
                 f"the surrogate of {self.property} knows {self.n_features} features, "
@@ -141,6 +117,7 @@ class Surrogate:
         ions = features[:, self.ion_columns]
         unseen = (ions == np.round(ions)) & ~np.isin(ions, self.ions)
         strange: BoolArray = np.any(off, axis=1) | np.any(unseen, axis=1)
+        strange |= holds_unlabelled(elements, self.elements, len(features))
         features = features[:, self.columns]
         known: BoolArray = np.any(np.isfinite(features), axis=1)
         outputs = np.full((7, len(features)), np.nan)
@@ -238,13 +215,13 @@ def train(
     """
     started, cpu = time.perf_counter(), time.process_time()
     get_property(property)
-    features = _clean_features(X)
+    features = clean_features(X)
     n_features = features.shape[1]
     values = np.asarray(y, dtype=np.float64).reshape(-1)
     systems = np.asarray(groups, dtype=str)
     if len(labels) != n_features:
         raise InputError(f"{n_features} features but {len(labels)} feature names")
-    _check_lengths(len(features), {"y": values, "groups": systems, "noise": noise, "ids": ids})
+    check_lengths(len(features), {"y": values, "groups": systems, "noise": noise, "ids": ids})
     space = Space.of(property)
     usable = space.allows(values) & np.isfinite(features).any(axis=1)
     if usable.sum() < MIN_LABELS:
@@ -252,8 +229,8 @@ def train(
             f"{property}: {int(usable.sum())} usable labels, at least {MIN_LABELS} are needed"
         )
     features, values, systems = features[usable], values[usable], systems[usable]
-    columns = _informative(features)
-    fixed = _fixed(features)
+    columns = informative(features)
+    fixed = shared_values(features)
     named = np.array(
         [i for i, label in enumerate(labels) if label in ELEMENT_COLUMNS], dtype=np.int64
     )
@@ -326,6 +303,7 @@ def train(
         fixed=fixed,
         ion_columns=named,
         ions=known_ions[np.isfinite(known_ions)],
+        elements=labelled_elements(systems.tolist()),
         weights=fitted.weights,
         estimators=fitted.estimators,
         constant=fitted.constant,
@@ -361,36 +339,3 @@ def data_hash(
     if noise is not None:
         digest.update(np.ascontiguousarray(noise, dtype=np.float64).tobytes())
     return digest.hexdigest()
-
-
-def _clean_features(X: FloatArray) -> FloatArray:
-    """Return float64 features as a table of float32 would give them back; infinity becomes NaN."""
-    given = np.asarray(X)
-    if given.ndim != 2:
-        raise InputError(f"features must have two dimensions, got {given.ndim}")
-    with np.errstate(over="ignore"):
-        rounded = given.astype(np.float32).astype(np.float64)
-    rounded[~np.isfinite(rounded)] = np.nan
-    return rounded
-
-
-def _informative(X: FloatArray) -> npt.NDArray[np.int64]:
-    """Return the columns that hold at least two different values (one column when none does)."""
-    known = np.isfinite(X)
-    lowest = np.where(known, X, np.inf).min(axis=0)
-    highest = np.where(known, X, -np.inf).max(axis=0)
-    varying = np.flatnonzero(highest > lowest)
-    return varying if len(varying) else np.flatnonzero(known.any(axis=0))[:1]
-
-
-def _fixed(X: FloatArray) -> FloatArray:
-    """Return the value of each column that every row shares, (k,); NaN for the other columns."""
-    first = X[0]
-    same = np.isfinite(X).all(axis=0) & (first == X).all(axis=0)
-    return np.where(same, first, np.nan)
-
-
-def _check_lengths(n_rows: int, columns: Mapping[str, Any]) -> None:
-    for name, item in columns.items():
-        if item is not None and len(item) != n_rows:
-            raise InputError(f"{n_rows} rows of features but {len(item)} of {name}")

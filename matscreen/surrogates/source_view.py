@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from matscreen.errors import InputError, ModelError
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.regression import Prediction
+from matscreen.surrogates.elements import Elements
+from matscreen.surrogates.prediction import Prediction
 from matscreen.surrogates.space import Space
 from matscreen.surrogates.training_set import TrainingSet
 
@@ -29,8 +30,8 @@ class Source(Protocol):
     def card(self) -> Mapping[str, Any]:
         """What it was trained on."""
 
-    def predict(self, X: FloatArray) -> Prediction:
-        """Predict rows of features, (n, k)."""
+    def predict(self, X: FloatArray, *, elements: Elements | None = None) -> Prediction:
+        """Predict rows of features, (n, k), of known elements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +82,9 @@ def source_columns(source: Source, labels: Sequence[str]) -> IntArray:
     return np.array([place[name] for name in asked], dtype=np.int64)
 
 
-def predicted_view(source: Source, X: FloatArray) -> SourceView:
+def predicted_view(source: Source, X: FloatArray, elements: Elements | None = None) -> SourceView:
     """Return what the source predicts for rows of its own descriptors, (n, k)."""
-    found = source.predict(X)
+    found = source.predict(X, elements=elements)
     mean, half = _in_space(source, found.mean, found.lower, found.upper)
     return SourceView(mean, half, found.in_domain, found.distance, np.zeros(len(X), dtype=bool))
 

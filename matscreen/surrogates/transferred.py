@@ -10,7 +10,9 @@ import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.regression import Prediction, Surrogate
+from matscreen.surrogates.elements import Elements
+from matscreen.surrogates.prediction import Prediction
+from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.source_view import Source, predicted_view
 from matscreen.surrogates.space import Space
 from matscreen.surrogates.uncertainty import LEVEL, SIGMAS
@@ -54,7 +56,12 @@ class Transferred:
         return str(self.card["property"])
 
     def predict(
-        self, X: FloatArray, source_X: FloatArray | None = None, *, level: float = LEVEL
+        self,
+        X: FloatArray,
+        source_X: FloatArray | None = None,
+        *,
+        elements: Elements | None = None,
+        level: float = LEVEL,
     ) -> Prediction:
         """Predict rows of features.
 
@@ -64,6 +71,8 @@ class Transferred:
         Args:
             X: Features in the order of `card["labels"]`, (n, k).
             source_X: Descriptors of the source, (n, m), where they are not among those of X.
+            elements: Atomic numbers of the elements of each row; one that has no label of either
+                is outside the domain.
             level: Nominal coverage of the intervals.
 
         Raises:
@@ -76,8 +85,10 @@ class Transferred:
                 f"the surrogate of {self.property} knows {len(self.card['labels'])} features, got "
                 f"an array of shape {given.shape}"
             )
-        view = predicted_view(self.source, self._source_features(given, source_X))
-        found = self.target.predict(np.column_stack([given, view.mean, view.half]), level=level)
+        view = predicted_view(self.source, self._source_features(given, source_X), elements)
+        found = self.target.predict(
+            np.column_stack([given, view.mean, view.half]), elements=elements, level=level
+        )
         if self.mode == DELTA:
             found = self._corrected(found, self.slope * view.mean + self.offset)
         return replace(

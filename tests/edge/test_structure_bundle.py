@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Element, Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from matscreen.descriptors import get_descriptor_set
@@ -84,6 +84,22 @@ def test_cif_files_score_as_matscreen_describes_them(trained, structures, tmp_pa
             assert score[column] == pytest.approx(getattr(expected, column)[place], abs=1e-4)
     assert len({score["mean"] for score in found["scores"]}) >= 3
     assert [one["reason"] for one in found["failures"]] == ["unreadable"]
+
+
+def test_an_element_without_a_label_is_told_by_the_atoms_of_the_file(trained, structures, tmp_path):
+    bundle, student, _ = trained
+    strange = structures[0].copy()
+    known = {site.specie.Z for one in structures for site in one}
+    replaced = next(z for z in (30, 92, 3) if z not in known)
+    strange.replace(0, Element.from_Z(replaced))
+    assert student.unseen[replaced] == 1.0
+    for name, one in (("known", structures[0]), ("strange", strange)):
+        CifWriter(one).write_file(tmp_path / f"{name}.cif")
+    done = run_alone(bundle, "--json", tmp_path / "known.cif", tmp_path / "strange.cif")
+    known_row, strange_row = json.loads(done.stdout)["scores"]
+    assert known_row["distance"] < 2.0 * student.domain.threshold
+    assert strange_row["distance"] >= 2.0 * student.domain.threshold
+    assert not strange_row["in_domain"]
 
 
 def test_copied_descriptors_equal_those_of_matscreen(trained, structures, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from matscreen.errors import InputError
 from matscreen.surrogates.partial_dependence import partial_dependence
-from matscreen.surrogates.regression import Prediction
+from matscreen.surrogates.prediction import Prediction
 
 LABELS = ("slope", "flag", "rare", "empty", "loose")
 LINEAR, LOG = "oxygen_vacancy_formation_energy", "oxygen_migration_barrier"

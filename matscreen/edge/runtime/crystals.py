@@ -30,12 +30,12 @@ class Describer:
 
     def __call__(
         self, paths: Sequence[str]
-    ) -> tuple[list[str], np.ndarray, list[tuple[str, str, str]]]:
+    ) -> tuple[list[str], np.ndarray, np.ndarray, list[tuple[str, str, str]]]:
         """Describe files.
 
         Returns:
-            The paths that could be described, their features (n, k), and path, reason and detail
-            of the others.
+            The paths that could be described, their features (n, k) and elements (n, m), short
+            rows filled with an element of their own, and path, reason and detail of the others.
         """
         names, crystals, failures = [], [], []
         for path in paths:
@@ -56,4 +56,8 @@ class Describer:
         failures += [(names[row], bad[row].reason, bad[row].detail) for row in sorted(bad)]
         good = [row for row in range(len(names)) if row not in bad]
         features = described.values[good].astype(np.float32)
-        return [names[row] for row in good], features, failures
+        held = [np.unique(crystals[row].atomic_numbers) for row in good]
+        elements = np.zeros((len(held), max(map(len, held), default=1)), dtype=np.int64)
+        for row, numbers in enumerate(held):
+            elements[row] = np.resize(numbers, elements.shape[1])
+        return [names[row] for row in good], features, elements, failures

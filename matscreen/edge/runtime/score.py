@@ -216,9 +216,19 @@ class Scorer:
             self._score_chunk(names[start : start + _CHUNK], scores, failures)
         return Result(best(scores, top, ascending=ascending, by=by), failures)
 
-    def score_features(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        """Score rows of ready descriptors, (n, k), of a structure model: columns by name."""
-        inputs = {"features": np.asarray(features, dtype=np.float32)}
+    def score_features(
+        self, features: np.ndarray, elements: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Score rows of ready descriptors, (n, k), of a structure model: columns by name.
+
+        Args:
+            features: The descriptors.
+            elements: Atomic numbers of each row, (n, m), empty slots filled with one of them: an
+                element that no label has puts a row outside the domain. None: not known.
+        """
+        rows = np.asarray(features, dtype=np.float32)
+        known = np.zeros((len(rows), 1)) if elements is None else elements
+        inputs = {"features": rows, "elements": np.asarray(known, dtype=np.int64)}
         return dict(zip(_COLUMNS, self._run(_COLUMNS, inputs), strict=True))
 
     def _score_chunk(
@@ -233,9 +243,9 @@ class Scorer:
         self, names: Sequence[str], failures: list[Failure]
     ) -> tuple[Sequence[str], dict[str, Any]]:
         if self._describe is not None:
-            kept, features, failed = self._describe(names)
+            kept, features, elements, failed = self._describe(names)
             failures.extend(Failure(*item) for item in failed)
-            return kept, {"features": features}
+            return kept, {"features": features, "elements": elements}
         packed = _pack_plain(names) if len(names) > _FEW else None
         if packed is not None:
             return names, packed
