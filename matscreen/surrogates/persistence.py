@@ -20,7 +20,7 @@ import numpy as np
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card import FORMAT
-from matscreen.surrogates.domain import Domain, Landmarks
+from matscreen.surrogates.parts import domain_of, domain_parts, familiar_of, familiar_parts
 from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.uncertainty import Calibration, LabelError, Parts, Scale
 
@@ -48,15 +48,11 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
     import skops.io as sio
 
     folder = Path(directory)
-    domain = surrogate.domain
     content = sio.dumps(
         {
             "n_features": surrogate.n_features,
             "columns": surrogate.columns,
-            "fixed": surrogate.fixed,
-            "ion_columns": surrogate.ion_columns,
-            "ions": surrogate.ions,
-            "elements": surrogate.elements,
+            "familiar": familiar_parts(surrogate.familiar),
             "weights": dict(surrogate.weights),
             "estimators": dict(surrogate.estimators),
             "constant": surrogate.constant,
@@ -67,12 +63,7 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
             "calibration_centers": surrogate.calibration.centers,
             "calibration_factors": surrogate.calibration.factors,
             "parts": [surrogate.parts.aleatoric, surrogate.parts.epistemic],
-            "metric": domain.landmarks.metric,
-            "landmarks": domain.landmarks.points,
-            "threshold": domain.threshold,
-            "knots": domain.knots,
-            "growth": domain.growth,
-            "constant_half": domain.constant_half,
+            "domain": domain_parts(surrogate.domain),
             "label_error": [surrogate.label_error.floor, surrogate.label_error.slope],
         },
         compression=zipfile.ZIP_DEFLATED,
@@ -155,10 +146,7 @@ def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
         card=kept,
         n_features=int(parts["n_features"]),
         columns=np.asarray(parts["columns"], dtype=np.int64),
-        fixed=np.asarray(parts["fixed"], dtype=np.float64),
-        ion_columns=np.asarray(parts["ion_columns"], dtype=np.int64),
-        ions=np.asarray(parts["ions"], dtype=np.float64),
-        elements=np.asarray(parts["elements"], dtype=np.int64),
+        familiar=familiar_of(parts["familiar"]),
         weights={str(name): float(weight) for name, weight in parts["weights"].items()},
         estimators=dict(parts["estimators"]),
         constant=float(parts["constant"]),
@@ -170,13 +158,7 @@ def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
         ),
         calibration=Calibration(parts["calibration_centers"], parts["calibration_factors"]),
         parts=Parts(*map(float, parts["parts"])),
-        domain=Domain(
-            Landmarks(parts["metric"], parts["landmarks"]),
-            float(parts["threshold"]),
-            parts["knots"],
-            parts["growth"],
-            float(parts["constant_half"]),
-        ),
+        domain=domain_of(parts["domain"]),
         label_error=LabelError(*map(float, parts["label_error"])),
     )
 

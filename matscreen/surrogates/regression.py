@@ -13,15 +13,16 @@ import numpy.typing as npt
 
 from matscreen.errors import InputError, ModelError
 from matscreen.properties import get_property
-from matscreen.structures import FloatArray, IntArray
+from matscreen.structures import FloatArray
 from matscreen.surrogates import uncertainty
 from matscreen.surrogates.card import OutOfFold, build_card, library_versions
 from matscreen.surrogates.domain import Domain
-from matscreen.surrogates.elements import Elements, holds_unlabelled, labelled_elements
+from matscreen.surrogates.elements import Elements
+from matscreen.surrogates.familiar import ION_COLUMNS, Familiar
 from matscreen.surrogates.fitting import Labelled, fit
 from matscreen.surrogates.portfolio import disagreement, one_thread
 from matscreen.surrogates.prediction import BoolArray, Prediction
-from matscreen.surrogates.rows import check_lengths, clean_features, informative, shared_values
+from matscreen.surrogates.rows import check_lengths, clean_features, informative
 from matscreen.surrogates.space import Space
 from matscreen.surrogates.uncertainty import (
     LEVEL,
@@ -37,13 +38,6 @@ MIN_LABELS = 8
 SCHEME = "surrogate-3"
 """Version of the training procedure; part of every `model_id`."""
 
-ION_COLUMNS = ("site_a_number", "site_b_number", "site_x_number")
-"""Descriptors that name the ion of a site: equal values are the same ion."""
-
-ELEMENT_COLUMNS = (*ION_COLUMNS, "magpie_minimum_number", "magpie_maximum_number")
-"""Descriptors that name an element. One that shares its site with others, and is neither the
-lightest nor the heaviest, goes unnamed: `predict` is told of it by `elements`."""
-
 _CHUNK = 20_000
 
 
@@ -56,11 +50,7 @@ class Surrogate:
         card: What was trained on what and how well it does; see `train`.
         n_features: Number of features that `predict` takes.
         columns: Which of the given features the model uses, indices.
-        fixed: Value of each column that all labelled rows share, (k,); NaN for the others.
-        ion_columns: Which of the given features name an element, indices.
-        ions: Atomic numbers that the labelled rows have in any of them.
-        elements: Atomic numbers of all elements of the labelled rows; empty where their groups
-            were no chemical systems.
+        familiar: Values and elements that the labelled rows have.
         weights: Weight of each regressor in the prediction; none means the constant.
         estimators: Fitted regressors by name; those without a weight tell the disagreement.
         constant: Prediction of the constant model, transformed space.
@@ -75,10 +65,7 @@ class Surrogate:
     card: Mapping[str, Any]
     n_features: int
     columns: npt.NDArray[np.int64]
-    fixed: FloatArray
-    ion_columns: npt.NDArray[np.int64]
-    ions: FloatArray
-    elements: IntArray
+    familiar: Familiar
     weights: Mapping[str, float]
     estimators: Mapping[str, Any]
     constant: float
@@ -112,12 +99,7 @@ class Surrogate:
             )
         if not uncertainty.LEVELS[0] <= level <= uncertainty.LEVELS[-1]:
             raise InputError(f"intervals have a level of 0.05 to 0.95, got {level:g}")
-        # Such as sulphur, where all labelled materials are oxides, or an element that none holds.
-        off = np.abs(features - self.fixed) > 1e-6 * (1.0 + np.abs(self.fixed))
-        ions = features[:, self.ion_columns]
-        unseen = (ions == np.round(ions)) & ~np.isin(ions, self.ions)
-        strange: BoolArray = np.any(off, axis=1) | np.any(unseen, axis=1)
-        strange |= holds_unlabelled(elements, self.elements, len(features))
+        strange = self.familiar.strange(features, elements)
         features = features[:, self.columns]
         known: BoolArray = np.any(np.isfinite(features), axis=1)
         outputs = np.full((7, len(features)), np.nan)
@@ -230,11 +212,7 @@ def train(
         )
     features, values, systems = features[usable], values[usable], systems[usable]
     columns = informative(features)
-    fixed = shared_values(features)
-    named = np.array(
-        [i for i, label in enumerate(labels) if label in ELEMENT_COLUMNS], dtype=np.int64
-    )
-    known_ions = np.unique(features[:, named])
+    familiar = Familiar.of(features, labels, systems.tolist())
     features = features[:, columns]
     ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)
     target = space.forward(values)
@@ -300,10 +278,7 @@ def train(
         card=card,
         n_features=n_features,
         columns=columns,
-        fixed=fixed,
-        ion_columns=named,
-        ions=known_ions[np.isfinite(known_ions)],
-        elements=labelled_elements(systems.tolist()),
+        familiar=familiar,
         weights=fitted.weights,
         estimators=fitted.estimators,
         constant=fitted.constant,

@@ -64,7 +64,7 @@ def test_only_the_row_that_holds_it_is_flagged(model, oxides):
 def test_the_elements_are_kept_with_the_model(model, oxides, tmp_path):
     save(model, tmp_path)
     again = load(tmp_path)
-    assert again.elements.tolist() == [7, 8, 9, 13, 16, 17, 20, 22, 38, 56]
+    assert again.familiar.elements.tolist() == [7, 8, 9, 13, 16, 17, 20, 22, 38, 56]
     rows, _ = oxides
     assert not again.predict(rows.X[:2], elements=[{30}, {8, 92}]).in_domain.any()
 
