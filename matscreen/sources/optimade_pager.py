@@ -60,13 +60,13 @@ class Pager:
         seen: set[str] = set()
         taken = pages = idle = 0
         while True:
-            visited.add(url)
             try:
                 if document is None and pages == 0:
                     url, document = await self._resumed(url)
                 document = document or await self._get(url)
             except SourceError as error:
                 raise SourceError(f"{error} (after {pages} pages, {taken} structures)") from error
+            visited.add(url)
             entries = document["data"]
             known = len(seen)
             repeated = _repeated(entries, seen)
@@ -141,8 +141,7 @@ class Pager:
         offered = await self._fields()
         url = f"{self.base_url}/structures"
         limit = min(self.page_limit, self.max_items or self.page_limit)
-        # Fields that a server does not list, it may refuse to compare: then all is read again.
-        since = self.since if not offered or "last_modified" in offered else None
+        since = self.since if await self._compares_dates(offered) else None
         while True:
             params = {
                 "page_limit": str(limit),
@@ -155,14 +154,30 @@ class Pager:
                 document = await self._get(url, params)
             except RefusedError as refusal:
                 lower = lower_limit(refusal, limit)
-                if lower is not None:
-                    limit = lower
-                elif since is not None:
-                    since = None
-                else:
+                if lower is None:
                     raise
+                limit = lower
             else:
                 return str(httpx.URL(url, params=params)), document
+
+    async def _compares_dates(self, offered: Mapping[str, Any]) -> bool:
+        """Say whether the server can tell what changed; if not, all is read again.
+
+        Some databases keep their dates as text: every comparison then matches nothing, without a
+        word. One that finds nothing since 1970 either does not count.
+        """
+        if self.since is None or (offered and "last_modified" not in offered):
+            return False
+        params = {
+            "page_limit": "1",
+            "response_fields": "last_modified",
+            "filter": changed_since(self.filter, datetime(1970, 1, 1, tzinfo=UTC)),
+        }
+        try:
+            document = await self.http.get(f"{self.base_url}/structures", params)
+        except RefusedError:
+            return False
+        return bool(document.get("data"))
 
     async def _fields(self) -> Mapping[str, Any]:
         """Return the fields that the server lists, after checking those that the filter names.

@@ -14,7 +14,9 @@ import os
 import shutil
 import socket
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
 def provider_fields(jsonl: Path) -> list[dict[str, str]]:
@@ -28,8 +30,17 @@ def provider_fields(jsonl: Path) -> list[dict[str, str]]:
     return []
 
 
-def serve(jsonl: Path, *, port: int = 0, page_limit_max: int = 500) -> None:
-    """Serve a file (plain or .gz) on the loopback interface until the process is ended."""
+def serve(
+    jsonl: Path, *, port: int = 0, page_limit_max: int = 500, dates_as_text: bool = False
+) -> None:
+    """Serve a file (plain or .gz) on the loopback interface until the process is ended.
+
+    Args:
+        jsonl: What to serve.
+        port: Where; 0 picks a free one.
+        page_limit_max: Largest page.
+        dates_as_text: Leave `last_modified` as JSON has it, so that no filter can compare it.
+    """
     with tempfile.TemporaryDirectory(prefix="optimade-") as folder:
         # The server reads plain text and its settings file before anything else.
         plain = Path(folder, "structures.jsonl")
@@ -55,6 +66,8 @@ def serve(jsonl: Path, *, port: int = 0, page_limit_max: int = 500) -> None:
                 log_level="critical",
             )
         )
+        if not dates_as_text:
+            read_dates(app.state.entry_collections["structures"].collection)
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", port))
@@ -64,13 +77,28 @@ def serve(jsonl: Path, *, port: int = 0, page_limit_max: int = 500) -> None:
             uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
 
 
+def read_dates(collection: Any) -> None:
+    """Turn the dates of a collection into what its filters compare."""
+    for document in list(collection.find({}, {"last_modified": 1})):
+        text = document.get("last_modified")
+        if isinstance(text, str):
+            moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+            collection.update_one({"_id": document["_id"]}, {"$set": {"last_modified": moment}})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jsonl", type=Path, required=True, help="OPTIMADE JSON Lines, may be .gz")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--page-limit-max", type=int, default=500)
+    parser.add_argument("--dates-as-text", action="store_true", help="dates no filter compares")
     args = parser.parse_args()
-    serve(args.jsonl, port=args.port, page_limit_max=args.page_limit_max)
+    serve(
+        args.jsonl,
+        port=args.port,
+        page_limit_max=args.page_limit_max,
+        dates_as_text=args.dates_as_text,
+    )
 
 
 if __name__ == "__main__":
