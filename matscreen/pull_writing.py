@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from matscreen.shipped import unique_rows
 
 if TYPE_CHECKING:
     from matscreen.sources import Page, SourceItem
+    from matscreen.sources.ordering import OrderingLimits
     from matscreen.store import Store
 
 _LOCK_SECONDS: Final = 600.0
@@ -148,10 +149,12 @@ class PageWriter:
     Attributes:
         store: The store.
         alone: Nobody else pulls into it.
+        ordering: Which disordered crystals are small enough to be ordered; None orders none.
     """
 
     store: Store
     alone: bool
+    ordering: OrderingLimits | None = None
 
     def __post_init__(self) -> None:
         self._registry = Registry.from_candidates(self.store.read("candidates"))
@@ -172,13 +175,17 @@ class PageWriter:
             source: What its failures are filed under.
         """
         self._failures.learn("stage", "pull")
+        if self.ordering is not None:
+            from matscreen.sources.ordering import order_page
+
+            page = order_page(page, self.ordering, source)
         failures = {failure_id(source, f.source_id): (f.reason, f.detail) for f in page.failures}
         candidates: dict[str, _Row] = {}
         provenance: list[_Row] = []
         labels: list[_Row] = []
         ids: list[str] = []
         unchanged = 0
-        for item, identity in zip(page.items, self._identify(page.items), strict=True):
+        for item, identity in self._identified(page.items):
             if isinstance(identity, StructureError):
                 # A person looks for the file, not for the number that it carries inside.
                 place = str(item.attributes.get("path", item.source_id))
@@ -192,6 +199,7 @@ class PageWriter:
                     spacegroup=identity.spacegroup,
                     prototype=item.prototype,
                     material_id=identity.material_id,
+                    flags=item.flags,
                 )
             origin = {
                 "structure_id": identity.structure_id,
@@ -221,17 +229,22 @@ class PageWriter:
         self._failures.learn("stage", "pull")
         self._failures.write([tables.failure_row(name, "pull", reason, detail)])
 
-    def _identify(self, items: Sequence[SourceItem]) -> list[Identity | StructureError]:
-        from matscreen.sources.suitability import suitability
+    def _identified(
+        self, items: Sequence[SourceItem]
+    ) -> Iterator[tuple[SourceItem, Identity | StructureError]]:
+        """Clean the crystals of a page together, and give each that is kept its identifier."""
+        from matscreen.sources.cleaning import clean
 
-        found: list[Identity | StructureError] = []
-        for item in items:
+        for item, verdict in zip(items, clean([item.crystal for item in items]), strict=True):
+            if isinstance(verdict, StructureError):
+                yield item, verdict
+                continue
+            flags = (*item.flags, *verdict.flags)
+            cleaned = replace(item, crystal=verdict.crystal, flags=flags)
             try:
-                suitability(item.crystal)
-                found.append(self._registry.assign(item.crystal))
+                yield cleaned, self._registry.assign(verdict.crystal)
             except StructureError as error:
-                found.append(error)
-        return found
+                yield cleaned, error
 
 
 def failure_id(source: str, source_id: str) -> str:

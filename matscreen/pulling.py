@@ -19,6 +19,7 @@ from matscreen.shipped import Progress, Pulled, quiet
 
 if TYPE_CHECKING:
     from matscreen.sources import Source
+    from matscreen.sources.ordering import OrderingLimits
     from matscreen.sources.streams import PageCache, RawPage, Stream
     from matscreen.store import Store
 
@@ -108,6 +109,7 @@ def pull(
     progress: Progress = quiet,
     watch: Watch | None = None,
     refresh: bool = False,
+    ordering: OrderingLimits | None = None,
 ) -> Pulled:
     """Read a source into the store; see the module.
 
@@ -121,6 +123,7 @@ def pull(
         progress: Told how many entries have been read.
         watch: Told how each database stands.
         refresh: Read a finished query whole again.
+        ordering: Which disordered crystals are small enough to be ordered; None skips them all.
 
     Raises:
         SourceError: The source, or every database of it, could not be read any further; pages
@@ -136,7 +139,7 @@ def pull(
         if watch is not None:
             watch(tally)
 
-    tallies, errors = _read(store, source, show, refresh=refresh)
+    tallies, errors = _read(store, source, show, refresh=refresh, ordering=ordering)
     if errors and len(errors) == len(tallies):
         raise errors[0] if len(errors) == 1 else SourceError("; ".join(map(str, errors)))
     ids = {structure_id: None for tally in tallies for structure_id in tally.ids}
@@ -147,17 +150,23 @@ def pull(
 
 
 def pull_each(
-    store: Store, source: Source, *, watch: Watch | None = None, refresh: bool = False
+    store: Store,
+    source: Source,
+    *,
+    watch: Watch | None = None,
+    refresh: bool = False,
+    ordering: OrderingLimits | None = None,
 ) -> list[Tally]:
     """Do as `pull`, but return how each database fared; an error is part of its tally."""
-    return _read(store, source, watch or (lambda _tally: None), refresh=refresh)[0]
+    quiet_watch = watch or (lambda _tally: None)
+    return _read(store, source, quiet_watch, refresh=refresh, ordering=ordering)[0]
 
 
 def _read(
-    store: Store, source: Source, watch: Watch, *, refresh: bool
+    store: Store, source: Source, watch: Watch, *, refresh: bool, ordering: OrderingLimits | None
 ) -> tuple[list[Tally], list[MatscreenError]]:
     with only_writer(store) as alone:
-        writer = PageWriter(store, alone)
+        writer = PageWriter(store, alone, ordering)
         if isinstance(source, _Streaming):
             return _read_streams(store, writer, source.streams(), watch, refresh=refresh)
         return _read_pages(writer, source, watch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from matscreen.sources.disorder import DisorderedCrystal
 from matscreen.structures import Crystal
 
 
@@ -26,6 +27,7 @@ class SourceItem:
             provider's own fields); never read as labels.
         evidence: Kind of evidence by property; ``dft``, a provider's computed value, where absent.
         method: How the values were made; ``provider:`` and the source when None.
+        flags: What the source knows to be odd about the crystal (`matscreen.sources.flags`).
     """
 
     crystal: Crystal
@@ -38,6 +40,7 @@ class SourceItem:
     attributes: Mapping[str, float | str] = field(default_factory=dict)
     evidence: Mapping[str, str] = field(default_factory=dict)
     method: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,18 @@ class Failure:
         source_id: The source's identifier of the entry.
         reason: Short machine-readable reason, such as ``"disordered"``.
         detail: One sentence for a person.
+        disordered: The crystal of an entry that was refused as ``disordered`` only, so that it
+            may be ordered.
+        licence: Licence of that crystal, when known.
+        retrieved_at: Moment of its retrieval.
     """
 
     source_id: str
     reason: str
     detail: str
+    disordered: DisorderedCrystal | None = None
+    licence: str | None = None
+    retrieved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pymatgen.core import Composition, Lattice
 from pymatgen.io.cif import CifParser
 
 from matscreen.errors import StructureError
+from matscreen.sources.disorder import DisorderedCrystal, DisorderError
 from matscreen.structures import Crystal, FloatArray
 
 _BLOCK = re.compile(r"^[ \t]*data_", re.MULTILINE | re.IGNORECASE)
@@ -66,7 +67,7 @@ def read_block(block: str, *, max_sites: int) -> CifEntry:
 
     Raises:
         StructureError: `unreadable`, `too_large`, `disordered`, `missing_atoms`,
-            `wrong_formula` or `wrong_symmetry`.
+            `missing_hydrogen`, `wrong_formula` or `wrong_symmetry`.
         Exception: Whatever the CIF parser raises on broken text.
     """
     parser = CifParser.from_str(
@@ -98,17 +99,25 @@ def _as_written(
 ) -> tuple[Crystal, StructureError | None]:
     """Read the block as it stands; also say what speaks against the result."""
     structure = parser.parse_structures(primitive=False, on_error="raise")[0]
-    if not structure.is_ordered:
-        raise StructureError("disordered", f"{structure.formula} has partial occupancies")
-    crystal = Crystal.from_pymatgen(structure)
     rotations = np.array([op.rotation_matrix for op in parser.symmetry_operations])
+    if not structure.is_ordered:
+        disordered = DisorderedCrystal.from_pymatgen(structure)
+        # What contradicts itself is not worth ordering.
+        sound = _fits(rotations, structure.lattice)
+        sound = sound and _formula_doubt(structure.composition, tags) is None
+        raise DisorderError(
+            f"{structure.formula} has partial occupancies", disordered if sound else None
+        )
+    crystal = Crystal.from_pymatgen(structure)
     doubt = _formula_doubt(structure.composition, tags)
     if not _fits(rotations, structure.lattice):
         doubt = StructureError("wrong_symmetry", "the symmetry operations do not fit the cell")
     elif _formula(tags) is None:
         # Nothing in the file can confirm a guess, so none is taken.
         if "implicit_hydrogens" in structure.site_properties:
-            doubt = StructureError("missing_atoms", "water or hydroxyl without hydrogen positions")
+            doubt = StructureError(
+                "missing_hydrogen", "water or hydroxyl without hydrogen positions"
+            )
         elif any("sum to > 1" in warning for warning in parser.warnings):
             doubt = StructureError("overlapping_sites", "several atoms share one site")
     return crystal, doubt
@@ -169,9 +178,8 @@ def _formula_doubt(found: Composition, tags: Mapping[str, Any]) -> StructureErro
     found = _without_isotopes(found.remove_charges())
     missing = sorted({e.symbol for e in stated} - {e.symbol for e in found})
     if missing:
-        return StructureError(
-            "missing_atoms", f"the file names {', '.join(missing)} but gives no position"
-        )
+        reason = "missing_hydrogen" if missing == ["H"] else "missing_atoms"
+        return StructureError(reason, f"the file names {', '.join(missing)} but gives no position")
     shares = {e.symbol for e in stated} | {e.symbol for e in found}
     if any(
         abs(stated.get_atomic_fraction(e) - found.get_atomic_fraction(e))

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from matscreen.errors import InputError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
+from matscreen.sources.disorder import DisorderError
 from matscreen.sources.formats import Entry, reader_of
 from matscreen.sources.suitability import MAX_SITES
 
@@ -50,9 +51,9 @@ class FilesSource:
         """Read the files, about a hundred structures a page.
 
         Reasons of failures: `unreadable`, `disordered`, `not_periodic`, `too_large`,
-        `unknown_element`, `missing_atoms`, `wrong_formula` and `wrong_symmetry` (the file
-        contradicts itself), `overlapping_sites`, `malformed`, `missing_coordinates`, and those
-        of `Crystal`.
+        `unknown_element`, `missing_atoms`, `missing_hydrogen`, `wrong_formula` and
+        `wrong_symmetry` (the file contradicts itself), `overlapping_sites`, `malformed`,
+        `missing_coordinates`, and those of `Crystal`.
 
         Raises:
             InputError: The path does not exist, or nothing in it is a structure file.
@@ -66,7 +67,7 @@ class FilesSource:
                 if isinstance(entry, Entry):
                     items.append(self._item(place, entry, seen))
                 else:
-                    failures.append(Failure(place, *_reason(entry)))
+                    failures.append(_failure(place, entry))
                 if len(items) + len(failures) >= _PAGE:
                     yield Page(tuple(items), tuple(failures))
                     items, failures = [], []
@@ -164,6 +165,11 @@ def open_files(target: str | None, *, max_sites: int = MAX_SITES) -> FilesSource
     source = FilesSource(Path(target).expanduser(), max_sites)
     source.files()
     return source
+
+
+def _failure(place: str, error: Exception) -> Failure:
+    disordered = error.crystal if isinstance(error, DisorderError) else None
+    return Failure(place, *_reason(error), disordered, retrieved_at=datetime.now(UTC))
 
 
 def _reason(error: Exception) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from matscreen.errors import StructureError
 from matscreen.sources import optimade_entries
 from matscreen.sources.cif import read_block, split_blocks
+from matscreen.sources.disorder import DisorderedCrystal, DisorderError
 from matscreen.structures import Crystal
 
 MAX_BYTES: Final = 64 * 2**20
@@ -168,7 +169,12 @@ def _pymatgen(document: Any) -> Crystal:
     if structure is None:
         raise StructureError("unreadable", "no pymatgen structure here")
     # Not MontyDecoder: it would import whatever module the file names.
-    return Crystal.from_pymatgen(Structure.from_dict(structure))
+    read = Structure.from_dict(structure)
+    if not read.is_ordered:
+        raise DisorderError(
+            f"{read.formula} has partial occupancies", DisorderedCrystal.from_pymatgen(read)
+        )
+    return Crystal.from_pymatgen(read)
 
 
 def _open(path: Path) -> io.TextIOBase:

@@ -19,8 +19,9 @@ import httpx
 
 from matscreen.errors import InputError, SourceError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
+from matscreen.sources.disorder import DisorderError
 from matscreen.sources.http import HostGates, JsonClient, Politeness, Retry
-from matscreen.sources.optimade_entries import entry_id, parse
+from matscreen.sources.optimade_entries import entry_id, entry_licence, parse
 from matscreen.sources.optimade_pager import Pager
 from matscreen.sources.optimade_providers import (
     ALL,
@@ -208,6 +209,12 @@ class OptimadeSource:
             try:
                 parsed = parse(entry)
                 self._check_hull(parsed.properties.get("energy_above_hull"))
+            except DisorderError as error:
+                own = entry_licence(entry["attributes"])
+                failures.append(
+                    Failure(shown, error.reason, error.detail, error.crystal, own or licence, now)
+                )
+                continue
             except StructureError as error:
                 failures.append(Failure(shown, error.reason, error.detail))
                 continue
@@ -321,7 +328,7 @@ def open_optimade(
             parse or that comes with a friendly query, or an option out of range.
     """
     given = url or target
-    if not given:
+    if not given or not given.strip(" ,"):
         raise InputError(
             "the source 'optimade' needs a database: optimade:mp, optimade:mp,oqmd, optimade:all, "
             f"or a base URL. Known: {', '.join(each.name for each in list_providers())}"

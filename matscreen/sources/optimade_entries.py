@@ -12,6 +12,7 @@ import numpy as np
 
 from matscreen.errors import StructureError
 from matscreen.properties import is_physical
+from matscreen.sources.disorder import DisorderedCrystal, DisorderError
 from matscreen.structures import Crystal
 
 STRUCTURE_FIELDS: Final = (
@@ -118,11 +119,21 @@ def parse(entry: object) -> ParsedEntry:
     Raises:
         StructureError: `malformed`, `not_periodic`, `missing_coordinates`, `missing_atoms`,
             `disordered`, `unknown_element`, or a reason of `Crystal`.
+        DisorderError: `disordered`, with the crystal where shared sites are all that is wrong.
     """
     attributes = entry.get("attributes") if isinstance(entry, Mapping) else None
     name = entry_id(entry)
     if not isinstance(attributes, Mapping) or name is None:
         raise StructureError("malformed", "the entry lacks an id or attributes")
+    try:
+        return _parse(name, attributes)
+    except StructureError as error:
+        if error.reason != "disordered":
+            raise
+        raise DisorderError(error.detail, _disordered(attributes)) from None
+
+
+def _parse(name: str, attributes: Mapping[str, Any]) -> ParsedEntry:
     for feature in _list(attributes, "structure_features"):
         if feature in _REFUSED_FEATURES:
             raise StructureError(_REFUSED_FEATURES[feature], f"the provider flags {feature}")
@@ -140,13 +151,45 @@ def parse(entry: object) -> ParsedEntry:
         fractional = positions @ np.linalg.inv(lattice)
     except np.linalg.LinAlgError:
         raise StructureError("flat_cell", "the lattice vectors lie in one plane") from None
-    licences = [v for k, v in attributes.items() if _LICENCE.match(k) and isinstance(v, str)]
     return ParsedEntry(
         name,
         Crystal(lattice, numbers, fractional),
         _properties(attributes),
-        licences[0] if licences else None,
+        entry_licence(attributes),
     )
+
+
+def entry_licence(attributes: object) -> str | None:
+    """Return the licence that an entry states of its own, or None."""
+    if not isinstance(attributes, Mapping):
+        return None
+    found = (v for k, v in attributes.items() if _LICENCE.match(k) and isinstance(v, str))
+    return next(found, None)
+
+
+def _disordered(attributes: Mapping[str, Any]) -> DisorderedCrystal | None:
+    """Read the occupancies of an entry; None where something else is wrong with it as well."""
+    features = set(map(str, _list(attributes, "structure_features"))) - {"disorder"}
+    if not features.isdisjoint(_REFUSED_FEATURES):
+        return None
+    try:
+        lattice = _array(attributes, "lattice_vectors", "not_periodic")
+        positions = _array(attributes, "cartesian_site_positions", "missing_coordinates")
+        species = {
+            str(kind["name"]): {
+                _atomic_number(symbol): float(share)
+                for symbol, share in zip(
+                    kind["chemical_symbols"], kind["concentration"], strict=True
+                )
+                if symbol != "vacancy" and share > 0
+            }
+            for kind in _list(attributes, "species")
+        }
+        occupancies = tuple(species[str(name)] for name in attributes["species_at_sites"])
+        return DisorderedCrystal(lattice, positions @ np.linalg.inv(lattice), occupancies)
+    except (StructureError, LookupError, TypeError, ValueError):
+        # LinAlgError is a ValueError.
+        return None
 
 
 def _list(attributes: Mapping[str, Any], key: str) -> list[Any]:

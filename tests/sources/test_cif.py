@@ -139,8 +139,9 @@ def test_blocks_without_atoms_are_passed_over() -> None:
         ),
         (
             cif(atoms="Ba1 0 0 0 1\nWat1 .5 .5 .5 1").replace("_chemical_formula_sum", "_none"),
-            "missing_atoms",
+            "missing_hydrogen",
         ),
+        (cif().replace("'Ba O3 Ti'", "'Ba H2 O3 Ti'"), "missing_hydrogen"),
         (cif(atoms="\n".join(f"Ba{i} 0 0 0 1" for i in range(1000))), "too_large"),
     ],
 )
