@@ -116,7 +116,7 @@ def get_provider(name: str) -> Provider:
     if name in excluded:
         raise InputError(excluded[name])
     close = difflib.get_close_matches(name, providers, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     raise InputError(
         f"unknown OPTIMADE provider {name!r}{hint} Known: {', '.join(providers)}, {ALL}, "
         "or a base URL such as https://example.org/optimade"
