@@ -143,10 +143,10 @@ def pull(
     if errors and len(errors) == len(tallies):
         raise errors[0] if len(errors) == 1 else SourceError("; ".join(map(str, errors)))
     ids = {structure_id: None for tally in tallies for structure_id in tally.ids}
-    seen = sum(tally.seen for tally in tallies)
     failed = sum(tally.failed_in_all for tally in tallies)
     # A reading of changes shows fewer entries than the query has brought in all.
-    return Pulled(name, tuple(ids), seen, failed, max(seen - failed - len(ids), 0))
+    seen = max(sum(tally.seen for tally in tallies), failed + len(ids))
+    return Pulled(name, tuple(ids), seen, failed, seen - failed - len(ids))
 
 
 def pull_each(
