@@ -13,15 +13,15 @@ import numpy.typing as npt
 from matscreen.errors import StructureError
 from matscreen.invariants import distance_invariants
 from matscreen.parallel import map_chunks, sensible_workers
-from matscreen.spacegroups import Symmetry, analyze_symmetry
+from matscreen.spacegroups import Symmetry, analyze_symmetry, symmetry_and_misfit
 from matscreen.structures import Crystal, FloatArray
 
 Float32Array = npt.NDArray[np.float32]
 
 LOOSE_SYMPRECS: Final = (0.05, 0.1)
 """Where the group of a noisy copy is looked for, Å."""
-_LOST: Final = 4
-"""A noisy copy has lost at least this factor of its operations."""
+EXACT: Final = 0.002
+"""Operations of a group that a crystal was relaxed or refined in miss by less, Å."""
 _CHUNK: Final = 2000
 _FOR_A_WORKER: Final = 8000  # a process takes seconds to start, a fingerprint half a millisecond
 
@@ -33,6 +33,7 @@ class Fingerprint:
     Attributes:
         formula: Reduced formula.
         spacegroup: Space group number at `SYMPREC`.
+        primitive_nsites: Sites in the primitive cell.
         phase_spacegroup: Space group of the phase; see `phase_symmetry`.
         phase_nsites: Sites in the primitive cell of the phase.
         length: Cube root of the volume per atom, Å.
@@ -41,28 +42,37 @@ class Fingerprint:
 
     formula: str
     spacegroup: int
+    primitive_nsites: int
     phase_spacegroup: int
     phase_nsites: int
     length: float
     invariant: FloatArray
 
 
-def phase_symmetry(crystal: Crystal, symmetry: Symmetry) -> Symmetry:
+def phase_symmetry(crystal: Crystal, symmetry: Symmetry, misfit: float) -> Symmetry:
     """Return the symmetry of the phase that a crystal is a copy of.
 
     A relaxation keeps the space group, so the phase has that of the crystal. The exception is a
-    crystal that has no symmetry at all (P1 or P-1): noise on every site does that, while a
-    phase transition leaves a subgroup. If it has a group of at least four times as many
-    operations at 0.05 Å, or else at 0.1 Å, that group is the phase's.
+    crystal with noise on its sites: nothing is left of its group at 0.01 Å but P1 or P-1, or some
+    operations that fit by chance, to worse than 0.002 Å; a phase transition leaves a subgroup that
+    fits exactly. The group of such a crystal at 0.05 Å, or else at 0.1 Å, is the phase's if it
+    has twice the operations, four times if only P1 or P-1 was left.
+
+    Args:
+        crystal: The crystal.
+        symmetry: Its symmetry at `SYMPREC`.
+        misfit: What its operations miss, Å; see `symmetry_and_misfit`.
     """
-    if symmetry.number > 2:
+    bare = symmetry.number <= 2
+    if not bare and misfit < EXACT:
         return symmetry
+    lost = 4 if bare else 2
     for symprec in LOOSE_SYMPRECS:
         try:
             loose = analyze_symmetry(crystal, symprec=symprec)
         except StructureError:  # the looser group is only tried
             continue
-        if loose.n_operations >= _LOST * symmetry.n_operations:
+        if loose.n_operations >= lost * symmetry.n_operations:
             return loose
     return symmetry
 
@@ -102,13 +112,14 @@ def _fingerprint(
     if isinstance(invariant, StructureError):
         return invariant
     try:
-        symmetry = analyze_symmetry(crystal)
-        phase = phase_symmetry(crystal, symmetry)
+        symmetry, misfit = symmetry_and_misfit(crystal)
+        phase = phase_symmetry(crystal, symmetry, misfit)
     except StructureError as error:
         return error
     return Fingerprint(
         formula=crystal.formula,
         spacegroup=symmetry.number,
+        primitive_nsites=symmetry.n_primitive,
         phase_spacegroup=phase.number,
         phase_nsites=phase.n_primitive,
         length=(crystal.volume / crystal.nsites) ** (1 / 3),

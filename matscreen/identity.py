@@ -85,6 +85,7 @@ class Leader:
         material_id: Structure id of the first leader of its phase.
         formula: Reduced formula.
         spacegroup: Space group number.
+        primitive_nsites: Sites in its primitive cell.
         phase_spacegroup: Space group of its phase.
         phase_nsites: Sites in the primitive cell of its phase.
         length: Cube root of the volume per atom, Å.
@@ -95,6 +96,7 @@ class Leader:
     material_id: str
     formula: str
     spacegroup: int
+    primitive_nsites: int
     phase_spacegroup: int
     phase_nsites: int
     length: float
@@ -108,6 +110,7 @@ class Leader:
             material_id,
             print_.formula,
             print_.spacegroup,
+            print_.primitive_nsites,
             print_.phase_spacegroup,
             print_.phase_nsites,
             print_.length,
@@ -144,10 +147,11 @@ class Registry:
     a leader, its id a hash of its formula, space group and invariant.
 
     **Material.** Two structures are the same phase when formula, space group and number of sites
-    in the primitive cell are equal and, after scaling to one volume per atom, no entry of their
-    invariants differs by more than 4 %. A leader takes the `material_id` of the nearest phase,
-    each represented by its first leader, or founds one. So two members of a phase are never more
-    than 8 % apart.
+    in the primitive cell are equal (for a crystal with noise on its sites also those that it has
+    without the noise, see `fingerprints.phase_symmetry`) and, after scaling to one volume per
+    atom, no entry of their invariants differs by more than 4 %. A leader takes the `material_id`
+    of the nearest phase, each represented by its first leader, or founds one. So two members of a
+    phase are never more than about 8 % apart.
 
     **Representative.** A structure that several databases hold is represented by the crystal that
     came first, and stays so: ids, descriptors and labels were made from it. Every other entry is
@@ -303,7 +307,7 @@ class _Rows:
 
 
 class _Formula:
-    """Leaders of one formula: structures by space group, phases by group and primitive cell."""
+    """Leaders of one formula: structures by space group, first leaders of phases by their keys."""
 
     def __init__(self, leaders: Iterable[Leader] = ()) -> None:
         self._structures: dict[int, _Rows] = {}
@@ -332,10 +336,7 @@ class _Formula:
                 return leader
         name = _hash(print_.formula, print_.spacegroup, print_.invariant)
         leader = Leader.of(print_, name, name)
-        phases = self._phases.get(_phase_key(leader))
-        founder = None
-        if phases is not None:
-            founder = phases.nearest(_scaled(leader), within=SAME_MATERIAL, relative=True)
+        founder = self._founder(leader)
         if founder is None:
             self._add_phase(leader)
         else:
@@ -344,16 +345,29 @@ class _Formula:
         new[name] = leader
         return leader
 
+    def _founder(self, leader: Leader) -> Leader | None:
+        """Return the first leader of the phase; of the one by noise before that by exact group."""
+        for key in _phase_keys(leader):
+            phases = self._phases.get(key)
+            if phases is not None:
+                found = phases.nearest(_scaled(leader), within=SAME_MATERIAL, relative=True)
+                if found is not None:
+                    return found
+        return None
+
     def _add_structure(self, leader: Leader) -> None:
         self._structures.setdefault(leader.spacegroup, _Rows()).add(leader.invariant, leader)
         self._count += 1
 
     def _add_phase(self, leader: Leader) -> None:
-        self._phases.setdefault(_phase_key(leader), _Rows()).add(_scaled(leader), leader)
+        for key in _phase_keys(leader):
+            self._phases.setdefault(key, _Rows()).add(_scaled(leader), leader)
 
 
-def _phase_key(leader: Leader) -> tuple[int, int]:
-    return leader.phase_spacegroup, leader.phase_nsites
+def _phase_keys(leader: Leader) -> tuple[tuple[int, int], ...]:
+    phase = leader.phase_spacegroup, leader.phase_nsites
+    own = leader.spacegroup, leader.primitive_nsites
+    return (phase,) if phase == own else (phase, own)
 
 
 def _scaled(leader: Leader) -> Float32Array:

@@ -53,19 +53,12 @@ def distance_invariants(crystals: Sequence[Crystal]) -> list[FloatArray | Struct
         return []
     batch = CrystalBatch.from_crystals(crystals)
     coords = _snapped(batch.frac_coords)
+    species, counts, rarest = _species(batch)
+    volumes = np.abs(np.linalg.det(batch.lattices))
+    radii = _first_radii(volumes / np.diff(batch.offsets), rarest)
     if not COMPILED:
-        return [
-            _searched(
-                crystal,
-                coords[batch.offsets[i] : batch.offsets[i + 1]],
-                first_radius(crystal.volume, crystal.atomic_numbers),
-            )
-            for i, crystal in enumerate(crystals)
-        ]
-    found = [np.unique(c.atomic_numbers, return_inverse=True) for c in crystals]
-    radii = np.array([first_radius(c.volume, c.atomic_numbers) for c in crystals])
-    counts = np.array([len(elements) for elements, _ in found])
-    species = np.concatenate([kinds for _, kinds in found])
+        parts = np.split(coords, batch.offsets[1:-1])
+        return [_searched(*each) for each in zip(crystals, parts, radii, strict=True)]
     sizes = N_NEIGHBOURS * counts + N_PAIR_NEIGHBOURS * counts**2
     ends = np.concatenate([[0], np.cumsum(sizes)])
     values = np.zeros(ends[-1])
@@ -77,14 +70,30 @@ def distance_invariants(crystals: Sequence[Crystal]) -> list[FloatArray | Struct
     ]
 
 
-def first_radius(volume: float, numbers: IntArray) -> float:
-    """Return a distance within which the neighbours of an even density lie, Å.
+def _species(batch: CrystalBatch) -> tuple[IntArray, IntArray, FloatArray]:
+    """Number the elements of each crystal from 0, by atomic number.
+
+    Returns:
+        Element of each site, (total sites,); number of elements of each crystal, (n,); and the
+        share of its rarest element, (n,).
+    """
+    sites = np.diff(batch.offsets)
+    owner = np.repeat(np.arange(len(batch)), sites)
+    pairs, place, members = np.unique(
+        owner * 128 + batch.atomic_numbers, return_inverse=True, return_counts=True
+    )
+    counts = np.bincount(pairs // 128, minlength=len(batch))
+    first = np.cumsum(counts) - counts
+    return place - first[owner], counts, np.minimum.reduceat(members, first) / sites
+
+
+def _first_radii(volumes_per_atom: FloatArray, rarest: FloatArray) -> FloatArray:
+    """Return distances within which the neighbours lie where the density is even, Å.
 
     The rarest element sets how far one must look for 12 of its atoms.
     """
-    rarest = np.bincount(numbers)
-    wanted = max(N_NEIGHBOURS, N_PAIR_NEIGHBOURS * len(numbers) / rarest[rarest > 0].min())
-    return float(1.12 * (0.75 / np.pi * wanted * volume / len(numbers)) ** (1 / 3) + 0.5)
+    wanted = np.maximum(N_NEIGHBOURS, N_PAIR_NEIGHBOURS / rarest)
+    return np.asarray(1.12 * (0.75 / np.pi * wanted * volumes_per_atom) ** (1 / 3) + 0.5)
 
 
 def _too_few(radius: float) -> StructureError:

@@ -41,6 +41,7 @@ from matscreen.structures import Crystal, CrystalBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
 TABLE: Final = "leaders"
@@ -51,6 +52,7 @@ _COLUMNS: Final = (
     "material_id",
     "formula",
     "spacegroup",
+    "primitive_nsites",
     "phase_spacegroup",
     "phase_nsites",
     "length",
@@ -95,7 +97,7 @@ class StoredLeaders:
         import pyarrow.dataset as ds
 
         wanted = pa.array(sorted(formulas), pa.string())
-        rows = self._table.to_pyarrow_dataset().scanner(
+        rows = _dataset(self._store, self._table).scanner(
             columns=list(_COLUMNS),
             filter=ds.field("formula").isin(wanted)
             & (ds.field("scheme") == ROW_SCHEME)
@@ -168,7 +170,7 @@ class StoredLeaders:
     def _ids(self) -> pa.ChunkedArray:
         import pyarrow.dataset as ds
 
-        found = self._table.to_pyarrow_dataset().to_table(
+        found = _dataset(self._store, self._table).to_table(
             columns=["structure_id"], filter=ds.field("scheme") == ROW_SCHEME
         )
         return found["structure_id"]
@@ -245,6 +247,20 @@ def _leaders(batch: pa.RecordBatch) -> Iterator[Leader]:
     return (Leader(*row) for row in zip(*columns, strict=True))
 
 
+def _dataset(store: Store, table: DeltaTable) -> ds.Dataset:
+    """Return a table for reading; on local disk through Arrow's own files.
+
+    The files of delta-rs are Python objects in Arrow's threads: slower, and now and then a process
+    that read through them aborts as it exits (apache/arrow issue 34314).
+    """
+    from pyarrow import fs
+
+    if "://" in store.root:
+        return table.to_pyarrow_dataset()
+    folder = table.table_uri.removeprefix("file://")
+    return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(folder, fs.LocalFileSystem()))
+
+
 def _with_cell(store: Store) -> pa.ChunkedArray:
     """Return the ids of the candidates that have a cell."""
     import pyarrow as pa
@@ -253,7 +269,7 @@ def _with_cell(store: Store) -> pa.ChunkedArray:
 
     if not store.exists("candidates"):
         return pa.chunked_array([], pa.string())
-    rows = DeltaTable(store.uri("candidates")).to_pyarrow_dataset()
+    rows = _dataset(store, DeltaTable(store.uri("candidates")))
     found = rows.to_table(columns=["structure_id"], filter=ds.field("lattice").is_valid())
     return found["structure_id"]
 
@@ -265,7 +281,7 @@ def _candidate_rows(store: Store, ids: pa.Array) -> Iterator[pa.Table]:
     from deltalake import DeltaTable
 
     columns = ["structure_id", "material_id", "formula", "lattice", "atomic_numbers", "frac_coords"]
-    rows = DeltaTable(store.uri("candidates")).to_pyarrow_dataset()
+    rows = _dataset(store, DeltaTable(store.uri("candidates")))
     scanner = rows.scanner(
         columns=columns,
         filter=ds.field("structure_id").isin(ids) & ds.field("lattice").is_valid(),

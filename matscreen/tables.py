@@ -48,6 +48,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("material_id", pa.string()),
             _field("formula", pa.string(), nullable=False),
             _field("spacegroup", pa.int16(), "1"),
+            _field("primitive_nsites", pa.int32(), "1"),
             _field("phase_spacegroup", pa.int16(), "1"),
             _field("phase_nsites", pa.int32(), "1"),
             _field("length", pa.float64(), "Å"),
