@@ -1,7 +1,8 @@
-"""The source `files`: a structure file, or a folder of them, as they are found in the wild."""
+"""The source `files`: structure files, folders and archives of them, as found in the wild."""
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import warnings
@@ -9,17 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import ClassVar, Final
 
 from matscreen.errors import InputError, StructureError
+from matscreen.sources import archives
 from matscreen.sources.base import Failure, Page, SourceItem
 from matscreen.sources.disorder import DisorderError
-from matscreen.sources.formats import Entry, reader_of
+from matscreen.sources.formats import Entry, count_rows, holds_one, read_ase_db, reader_of
 from matscreen.sources.suitability import MAX_SITES
 
 READABLE: Final = (
-    "CIF, POSCAR/CONTCAR/.vasp, .xyz/.extxyz, ASE .db, pymatgen .json, OPTIMADE .jsonl; .gz too"
+    "CIF, POSCAR/CONTCAR/.vasp, .xyz/.extxyz, ASE .db, pymatgen .json, OPTIMADE .jsonl; .gz, .zip "
+    "and .tar(.gz) of them too"
 )
 """Kinds of file that the source reads, told by their names."""
 
@@ -28,24 +32,26 @@ _PAGE: Final = 100
 
 @dataclass(frozen=True)
 class FilesSource:
-    """Reads every structure of a file or folder.
+    """Reads every structure of a file, a folder, an archive, or of what a pattern matches.
 
     Folders are read with their subfolders in sorted order, hidden ones left out; files of other
     kinds are passed over. Each structure is either an item or a failure: with one structure a
     file, items and failures add up to the files. An item is named by the identifier in its file
     (`cod:` and the number in the Crystallography Open Database, or an OPTIMADE id), else by its
-    path relative to the folder; structures of a file that holds several get `#0`, `#1`...
-    A failure is always named by its path.
+    path relative to the folder, `archive.zip/path` within an archive; structures of a file that
+    holds several get `#0`, `#1`... A failure is always named by its path.
 
     Attributes:
-        path: The file or folder.
+        path: The file or folder; with a pattern, the folder that it starts from.
         max_sites: Larger cells are refused with the reason `too_large`.
+        pattern: Files and folders to read instead of all, such as `**/*.cif`, relative to `path`.
     """
 
     name: ClassVar[str] = "files"
 
     path: Path
     max_sites: int = MAX_SITES
+    pattern: str | None = None
 
     def pages(self) -> Iterator[Page]:
         """Read the files, about a hundred structures a page.
@@ -74,28 +80,43 @@ class FilesSource:
         if items or failures:
             yield Page(tuple(items), tuple(failures))
 
+    def total(self) -> int | None:
+        """Say how many structures there are, where a look at the files' names is enough.
+
+        Returns:
+            The number for files of one structure (a CIF counts as one), databases of ASE and zip
+            archives; None as soon as a file would have to be read for it.
+        """
+        counts = [_count(file) for file in self.files()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
     def files(self) -> tuple[Path, ...]:
-        """List the structure files, sorted by relative path.
+        """List the structure files and archives, sorted by relative path.
 
         Raises:
             InputError: The path does not exist, or nothing in it is a structure file.
         """
-        if not self.path.exists():
-            raise InputError(f"no such file or folder: {self.path}")
-        if not self.path.is_dir():
-            if reader_of(self.path) is None:
-                raise InputError(
-                    f"cannot tell what {self.path} is by its name; read are {READABLE}"
-                )
-            return (self.path,)
-        found: list[Path] = []
-        for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [Path(folder, name) for name in names if not name.startswith(".")]
-        readable = [file for file in found if reader_of(file) is not None]
+        if self.pattern is not None:
+            found = _matching(self.path, self.pattern)
+            shown = str(self.path / self.pattern)
+            if not found:
+                raise InputError(f"nothing matches {shown}")
+        else:
+            if not self.path.exists():
+                raise InputError(f"no such file or folder: {self.path}")
+            shown = str(self.path)
+            if not self.path.is_dir():
+                if not _is_readable(self.path):
+                    raise InputError(
+                        f"cannot tell what {self.path} is by its name; read are {READABLE}"
+                    )
+                return (self.path,)
+            found = _walk(self.path)
+        readable = [file for file in found if _is_readable(file)]
         if not readable:
             raise InputError(
-                f"no structure file in {self.path} ({len(found)} other files); read are {READABLE}"
+                f"no structure file in {shown} ({len(found)} other files); read are {READABLE}"
             )
         return tuple(sorted(readable, key=self._relative))
 
@@ -103,10 +124,31 @@ class FilesSource:
         return file.name if file == self.path else file.relative_to(self.path).as_posix()
 
     def _entries(self, file: Path) -> Iterator[tuple[str, Entry | Exception]]:
+        """Read a file or the members of an archive, each entry with its place."""
+        place = self._relative(file)
+        if not archives.is_archive(file):
+            yield from self._structures(file, place)
+            return
+        given = 0
+        members = archives.members(file, lambda name: reader_of(Path(name)) is not None)
+        try:
+            for member in members:
+                given += 1
+                inside = f"{place}/{member.name}"
+                if member.path is None:
+                    yield inside, member.error or StructureError("unreadable", "it is empty")
+                else:
+                    yield from self._structures(member.path, inside)
+        except Exception as error:
+            yield place, error
+            return
+        if not given:
+            yield place, StructureError("unreadable", "the archive holds no structure file")
+
+    def _structures(self, file: Path, place: str) -> Iterator[tuple[str, Entry | Exception]]:
         """Read one file; a file that gives nothing at all is one failure."""
-        relative = self._relative(file)
         reader = reader_of(file)
-        if reader is None:  # files() lists only readable kinds
+        if reader is None:  # only readable kinds come here
             raise InputError(f"cannot tell what {file} is")
         entries = reader(file, self.max_sites)
         # One entry is held back to learn whether it is the only one of its file.
@@ -121,12 +163,12 @@ class FilesSource:
             if entry is None:
                 break
             if held is not None:
-                yield f"{relative}#{count}", held
+                yield f"{place}#{count}", held
                 count += 1
             held = self._sized(entry)
         if held is None:
             held = StructureError("unreadable", "the file holds no structure")
-        yield (f"{relative}#{count}" if count else relative), held
+        yield (f"{place}#{count}" if count else place), held
 
     def _sized(self, entry: Entry | Exception) -> Entry | Exception:
         if isinstance(entry, Entry) and entry.crystal.nsites > self.max_sites:
@@ -151,10 +193,10 @@ class FilesSource:
 
 
 def open_files(target: str | None, *, max_sites: int = MAX_SITES) -> FilesSource:
-    """Open `files:PATH`.
+    """Open `files:PATH` or `files:PATTERN`.
 
     Args:
-        target: File or folder.
+        target: File, folder, archive, or a pattern with `*`, `?`, `[...]` or `**`.
         max_sites: Largest cell to take.
 
     Raises:
@@ -162,23 +204,66 @@ def open_files(target: str | None, *, max_sites: int = MAX_SITES) -> FilesSource
     """
     if not target:
         raise InputError("the source 'files' needs a path, for example files:structures")
-    source = FilesSource(Path(target).expanduser(), max_sites)
+    path = Path(target).expanduser()
+    if path.exists() or not glob.has_magic(str(path)):  # a name may hold brackets
+        source = FilesSource(path, max_sites)
+    else:
+        plain = list(takewhile(lambda part: not glob.has_magic(part), path.parts))
+        start = Path(*plain)
+        source = FilesSource(start, max_sites, str(Path(*path.parts[len(plain) :])))
     source.files()
     return source
 
 
+def _is_readable(file: Path) -> bool:
+    return reader_of(file) is not None or archives.is_archive(file)
+
+
+def _walk(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return found
+
+
+def _matching(start: Path, pattern: str) -> list[Path]:
+    """List the files that a pattern matches, and those in the folders that it matches."""
+    found: dict[Path, None] = {}
+    for name in glob.iglob(pattern, root_dir=start, recursive=True):  # noqa: PTH207 - as a shell
+        path = start / name
+        found.update(dict.fromkeys(_walk(path) if path.is_dir() else [path]))
+    return list(found)
+
+
+def _count(file: Path) -> int | None:
+    """Say how many structures a file is expected to hold, where that is cheap to know."""
+    if archives.is_archive(file):
+        try:
+            inside = [Path(name) for name in archives.names(file)]
+        except Exception:  # a damaged archive is one failure, told when it is read
+            return 1
+        kinds = [name for name in inside if reader_of(name) is not None]
+        return len(kinds) if kinds and all(map(holds_one, kinds)) else None
+    if holds_one(file):
+        return 1
+    return count_rows(file) if reader_of(file) is read_ase_db else None
+
+
 def _failure(place: str, error: Exception) -> Failure:
-    disordered = error.crystal if isinstance(error, DisorderError) else None
-    return Failure(place, *_reason(error), disordered, retrieved_at=datetime.now(UTC))
-
-
-def _reason(error: Exception) -> tuple[str, str]:
-    """Give the reason code and one line of detail for anything a parser may raise."""
+    """Make a failure, with its reason and one line of detail, of anything a parser may raise."""
     if isinstance(error, StructureError):
         reason, text = error.reason, error.detail
     else:
         reason, text = "unreadable", f"the parser stopped at {type(error).__name__}: {error}"
-    return reason, " ".join(text.split())[:300]
+    crystal = error.crystal if isinstance(error, DisorderError) else None
+    return Failure(
+        place,
+        reason,
+        " ".join(text.split())[:300],
+        disordered=crystal,
+        retrieved_at=None if crystal is None else datetime.now(UTC),
+    )
 
 
 @contextmanager

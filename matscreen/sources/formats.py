@@ -10,8 +10,9 @@ import contextlib
 import gzip
 import io
 import json
+import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,9 @@ from matscreen.structures import Crystal
 
 MAX_BYTES: Final = 64 * 2**20
 """Largest text file that is read whole."""
+
+# ASE makes a list of the columns that a frame says it has.
+_MANY_COLUMNS = re.compile(r":\d{5,}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,20 @@ def reader_of(path: Path) -> Reader | None:
     return _BY_SUFFIX.get(Path(name).suffix)
 
 
+def holds_one(path: Path) -> bool:
+    """Say whether a file of this name usually holds one structure."""
+    return reader_of(path) in {read_cif, read_poscar}
+
+
+def count_rows(path: Path) -> int | None:
+    """Return how many rows an ASE database has; None when it is none."""
+    try:
+        with _sqlite(path) as base:
+            return int(base.execute("SELECT COUNT(*) FROM systems").fetchone()[0])
+    except (sqlite3.Error, OSError):
+        return None
+
+
 def read_cif(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
     """Read every data block of a CIF file that lists atoms."""
     for block in split_blocks(_text(path)):
@@ -71,22 +89,61 @@ def read_cif(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
         )
 
 
-def read_poscar(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
+def read_poscar(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
     """Read a VASP POSCAR or CONTCAR."""
     from pymatgen.io.vasp import Poscar
 
-    poscar = Poscar.from_str(_text(path), read_velocities=False)
+    text = _text(path)
+    # The parser makes a list of so many atoms before it looks whether they are there.
+    for line in text.splitlines()[5:7]:
+        counts = [int(word) for word in line.split() if word.isdigit() and len(word) < 20]
+        if sum(counts) > max_sites:
+            raise StructureError("too_large", f"{sum(counts)} sites in the cell")
+    poscar = Poscar.from_str(text, read_velocities=False)
     if not poscar.true_names:
         raise StructureError("unknown_element", "the file counts atoms but names no elements")
     yield Entry(Crystal.from_pymatgen(poscar.structure))
 
 
-def read_xyz(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
+def read_xyz(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
     """Read every frame of an extended XYZ file; a plain one has no cell and fails as such."""
-    from ase.io import iread
+    from ase.io import read
 
-    frames = iread(io.StringIO(_text(path)), index=":", format="extxyz")
-    yield from (_attempt(Crystal.from_ase, atoms) for atoms in frames)
+    for frame in _frames(_text(path).splitlines(), max_sites):
+        if isinstance(frame, Exception):
+            yield frame
+        else:
+            yield _attempt(
+                lambda text: Crystal.from_ase(read(io.StringIO(text), format="extxyz")), frame
+            )
+
+
+def _frames(lines: Sequence[str], max_sites: int) -> Iterator[str | Exception]:
+    """Cut an XYZ file into its frames: a count, a comment, and a line for each atom."""
+    start = 0
+    while start < len(lines):
+        head = lines[start].strip()
+        if not head:  # blank lines at the end
+            start += 1
+            continue
+        if not (head.isascii() and head.isdigit() and len(head) < 10):
+            yield StructureError("unreadable", f"line {start + 1} does not count atoms: {head!r}")
+            return
+        end = start + 2 + int(head)
+        # ASE would look for the missing atoms as often as the file counts them.
+        if end > len(lines):
+            left = max(len(lines) - start - 2, 0)
+            yield StructureError("unreadable", f"line {start + 1} counts {head} atoms, {left} come")
+            return
+        while end < len(lines) and lines[end].lstrip().startswith("VEC"):
+            end += 1
+        if int(head) > max_sites:
+            yield StructureError("too_large", f"{head} sites in the cell")
+        elif _MANY_COLUMNS.search(lines[start + 1]):
+            yield StructureError("unreadable", f"line {start + 2} names over 9,999 columns")
+        else:
+            yield "\n".join(lines[start:end]) + "\n"
+        start = end
 
 
 def read_ase_db(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
@@ -94,9 +151,7 @@ def read_ase_db(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # n
     from ase.db import connect
 
     # ASE would turn any other file into a database of its own, so look first, without writing.
-    with contextlib.closing(
-        sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    ) as base:
+    with _sqlite(path) as base:
         if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'systems'").fetchall():
             raise StructureError("unreadable", "this is no ASE database")
     for row in connect(path, type="db", use_lock_file=False).select():
@@ -106,6 +161,9 @@ def read_ase_db(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # n
 def read_json(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
     """Read pymatgen JSON: a structure, anything holding one, a list or mapping of them."""
     document = json.loads(_text(path))
+    entries = document.get("entries") if isinstance(document, dict) else None
+    if isinstance(entries, list):  # the dumps of databases: computed entries under this key
+        document = entries
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         yield from (_attempt(_optimade, entry) for entry in document["data"])
     elif _structure_dict(document) is not None:
@@ -120,7 +178,10 @@ def read_json(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noq
 def read_jsonl(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
     """Read OPTIMADE JSON Lines (or one pymatgen structure a line), line by line."""
     with _open(path) as lines:
-        for line in lines:
+        # A line has a limit, so that a packed file cannot fill the memory.
+        while line := lines.readline(MAX_BYTES + 1):
+            if len(line) > MAX_BYTES:
+                raise StructureError("too_large", f"a line has more than {MAX_BYTES} characters")
             if not line.strip():
                 continue
             try:
@@ -175,6 +236,14 @@ def _pymatgen(document: Any) -> Crystal:
             f"{read.formula} has partial occupancies", DisorderedCrystal.from_pymatgen(read)
         )
     return Crystal.from_pymatgen(read)
+
+
+@contextlib.contextmanager
+def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(
+        sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    ) as base:
+        yield base
 
 
 def _open(path: Path) -> io.TextIOBase:
