@@ -18,11 +18,13 @@ from typing import cast
 
 from matscreen.descriptors.base import DescriptorSet, Failure, Features
 from matscreen.descriptors.sets import (
+    ANION_SITES,
     CHARGES,
     COMPOSITION,
     ELECTROSTATICS,
     GEOMETRY,
     OCTAHEDRA,
+    OXYGEN_AFFINITY,
     RADIAL,
     SITES,
     SYMMETRY,
@@ -52,27 +54,34 @@ DESCRIPTOR_SETS: dict[str, DescriptorSet] = {
     one.name: one
     for one in (
         BlockSet("composition", "1", _MAGPIE, (COMPOSITION, CHARGES)),
-        BlockSet("fast", "1", f"{_MAGPIE}; {_SITES}", (COMPOSITION, CHARGES, SITES)),
+        BlockSet(
+            "fast",
+            "2",
+            f"{_MAGPIE}; {_SITES}",
+            (COMPOSITION, CHARGES, SITES, OXYGEN_AFFINITY),
+        ),
         BlockSet(
             "standard",
-            "1",
+            "2",
             f"{_MAGPIE}; {_SITES}; {_GEOMETRY}",
-            (COMPOSITION, CHARGES, SITES, GEOMETRY, SYMMETRY),
+            (COMPOSITION, CHARGES, SITES, OXYGEN_AFFINITY, GEOMETRY, SYMMETRY),
         ),
         BlockSet(
             "full",
-            "1",
+            "2",
             f"{_MAGPIE}; {_SITES}; {_GEOMETRY}; {_FULL}",
             (
                 COMPOSITION,
                 CHARGES,
                 SITES,
+                OXYGEN_AFFINITY,
                 GEOMETRY,
                 SYMMETRY,
                 OCTAHEDRA,
                 VORONOI,
                 RADIAL,
                 ELECTROSTATICS,
+                ANION_SITES,
             ),
         ),
     )

@@ -65,7 +65,11 @@ def ewald_energies(batch: CrystalBatch, charges: FloatArray) -> FloatArray:
 
 
 def electrostatic_features(
-    batch: CrystalBatch, row: IntArray, charge: FloatArray, role: IntArray
+    batch: CrystalBatch,
+    row: IntArray,
+    charge: FloatArray,
+    role: IntArray,
+    potential: FloatArray,
 ) -> FloatArray:
     """Compute every descriptor of `COLUMNS`.
 
@@ -74,12 +78,12 @@ def electrostatic_features(
         row: Structure of each site, (s,).
         charge: Oxidation state of each site, e, (s,).
         role: Role of each site: A, B, X, (s,).
+        potential: From `site_potentials`, (s,), V.
 
     Returns:
         Values, (n, 7).
     """
     n = len(batch)
-    potential = site_potentials(batch, charge)
     sites = np.bincount(row, minlength=n)
 
     def mean(values: FloatArray, *roles: int) -> FloatArray:

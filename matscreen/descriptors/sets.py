@@ -9,11 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from matscreen.descriptors import (
+    anion_sites,
     composition,
     electrostatics,
     geometry,
     octahedra,
     oxidation,
+    oxygen_affinity,
     radial,
     sites,
     symmetry,
@@ -81,6 +83,27 @@ class Analysis:
         return Bonds.between(self.neighbours, ~anion, anion)
 
     @cached_property
+    def site_charges(self) -> FloatArray:
+        """Oxidation state of each site, (s,), e."""
+        return np.asarray(self.charges[self.row, self.slot])
+
+    @cached_property
+    def potentials(self) -> FloatArray:
+        """Electrostatic potential at each site, (s,), V."""
+        return electrostatics.site_potentials(self.batch, self.site_charges)
+
+    @cached_property
+    def anion_sites(self) -> FloatArray:
+        """What surrounds each site, were it an anion, (s, 36)."""
+        return anion_sites.anion_site_values(
+            self.batch.atomic_numbers,
+            self.site_charges,
+            self.potentials,
+            self.neighbours,
+            self.bonds,
+        )
+
+    @cached_property
     def sites(self) -> sites.Sites:
         """Roles and ions."""
         return sites.assign_sites(
@@ -104,6 +127,10 @@ class Block:
 COMPOSITION = Block(composition.COLUMNS, lambda a: composition.composition_features(a.compositions))
 CHARGES = Block(oxidation.COLUMNS, lambda a: oxidation.charge_features(a.compositions, a.charges))
 SITES = Block(sites.COLUMNS, lambda a: sites.site_features(a.compositions, a.sites))
+OXYGEN_AFFINITY = Block(
+    oxygen_affinity.COLUMNS,
+    lambda a: oxygen_affinity.oxygen_affinity_features(a.compositions, a.sites),
+)
 GEOMETRY = Block(
     geometry.COLUMNS,
     lambda a: geometry.geometry_features(
@@ -119,7 +146,13 @@ RADIAL = Block(radial.COLUMNS, lambda a: radial.radial_features(a.batch))
 ELECTROSTATICS = Block(
     electrostatics.COLUMNS,
     lambda a: electrostatics.electrostatic_features(
-        a.batch, a.row, a.charges[a.row, a.slot], a.sites.roles[a.row, a.slot]
+        a.batch, a.row, a.site_charges, a.sites.roles[a.row, a.slot], a.potentials
+    ),
+)
+ANION_SITES = Block(
+    anion_sites.COLUMNS,
+    lambda a: anion_sites.anion_site_features(
+        a.anion_sites, a.row, a.anion[a.row, a.slot], len(a.batch)
     ),
 )
 SYMMETRY = Block(symmetry.COLUMNS, lambda a: symmetry.symmetry_features(a.batch))
@@ -188,12 +221,15 @@ def featurize_compositions(compositions: Compositions, *, with_sites: bool = Fal
 
     Args:
         compositions: Atomic numbers and amounts.
-        with_sites: Add the columns of the set `fast`: the ions on A, B and X, decided by radius.
+        with_sites: Add the columns of the set `fast`: the ions on A, B and X, decided by radius,
+            and how strongly the cations hold oxygen.
 
     Returns:
-        Values, (n, 159) or (n, 208); taken in chunks that stay in cache.
+        Values, (n, 159) or (n, 223); taken in chunks that stay in cache.
     """
-    blocks = (COMPOSITION, CHARGES, SITES) if with_sites else (COMPOSITION, CHARGES)
+    blocks = (
+        (COMPOSITION, CHARGES, SITES, OXYGEN_AFFINITY) if with_sites else (COMPOSITION, CHARGES)
+    )
     values = np.empty((len(compositions), sum(len(block.columns) for block in blocks)))
     for start in range(0, len(compositions), _CHUNK_FORMULAS):
         rows = slice(start, start + _CHUNK_FORMULAS)
@@ -207,6 +243,7 @@ def featurize_compositions(compositions: Compositions, *, with_sites: bool = Fal
             anion = oxidation.anion_mask(part, charges)
             roles = sites.assign_sites_by_radius(part, charges, anion)
             columns.append(sites.site_features(part, roles))
+            columns.append(oxygen_affinity.oxygen_affinity_features(part, roles))
         values[rows] = np.hstack(columns)
     return values
 
@@ -219,7 +256,7 @@ def featurize_formulas(formulas: Sequence[str], *, with_sites: bool = False) -> 
         with_sites: Add the ions on the A, B and X sites, decided by radius.
 
     Returns:
-        Values, (n, 159) or (n, 208); a formula that cannot be read fails with `bad_formula`.
+        Values, (n, 159) or (n, 223); a formula that cannot be read fails with `bad_formula`.
     """
     parsed: dict[int, dict[int, float]] = {}
     failures = []
@@ -228,7 +265,9 @@ def featurize_formulas(formulas: Sequence[str], *, with_sites: bool = False) -> 
             parsed[i] = composition.parse_formula(formula)
         except StructureError as error:
             failures.append(Failure(i, error.reason, error.detail))
-    columns = composition.COLUMNS + oxidation.COLUMNS + (sites.COLUMNS if with_sites else ())
+    columns = composition.COLUMNS + oxidation.COLUMNS
+    if with_sites:
+        columns += sites.COLUMNS + oxygen_affinity.COLUMNS
     labels = tuple(label for label, _ in columns)
     values = np.full((len(formulas), len(labels)), np.nan)
     if parsed:

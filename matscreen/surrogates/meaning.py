@@ -56,7 +56,12 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("stoichiometry", (r"stoichiometry_\d+_norm",)),
     ("oxidation states", (r"charge_(?:balanced|mixed_valence|cation_\w+|anion_\w+)",)),
+    (
+        "hold on oxygen",
+        (r"(?:oxide|reduction|oxidation|monoxide|sesquioxide|dioxide)_energy_\w+",),
+    ),
     ("A-site ion", (r"site_a_\w+",)),
+    ("surroundings of the anions", (r"anion_site_\w+",)),
     ("B-site ion", (r"site_b_\w+",)),
     ("anion", (r"site_x_\w+",)),
     (
