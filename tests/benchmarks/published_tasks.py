@@ -13,8 +13,12 @@ import numpy as np
 import pandas as pd
 
 from matscreen.descriptors import featurize_formulas, get_descriptor_set
+from matscreen.descriptors.anion_sites import SITE_COLUMNS
+from matscreen.descriptors.sets import Analysis
 from matscreen.properties import get_property
 from matscreen.structures import Crystal, CrystalBatch
+
+OXYGEN = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Task:
         y: Values.
         groups: Chemical system or material of each row.
         quantity: Registry entry whose scale and bounds hold every value.
+        together: Whether rows of one group are never split: sites of one material.
     """
 
     dataset: str
@@ -42,6 +47,7 @@ class Task:
     y: np.ndarray
     groups: np.ndarray
     quantity: str = "energy_per_atom"
+    together: bool = False
 
     @property
     def log(self) -> bool:
@@ -113,9 +119,11 @@ def wolverton(mirror: Path) -> list[Task]:
         "band gap (eV)": "gap_pbe_eV",
     }
     tasks = []
+    # Vacancies under -10 eV mean that the cell fell apart: all of its values are suspect.
+    sound = table["e_vac_O_eV_per_O"].to_numpy(dtype=float) > BROKEN_VACANCY
     for target, name in targets.items():
         y = table[name].to_numpy(dtype=float)
-        kept = np.isfinite(y) & (y > -10)
+        kept = np.isfinite(y) & sound
         for features, values, labels in (
             ("fast", X, described.labels),
             ("fast + cell", np.hstack([X, cells]), (*described.labels, *CELL_LABELS)),
@@ -135,6 +143,8 @@ def wolverton(mirror: Path) -> list[Task]:
             )
     return tasks
 
+
+BROKEN_VACANCY = -10.0
 
 CELL_LABELS = ("volume_per_atom", "edge", "a", "b", "c", "alpha", "beta", "gamma")
 
@@ -201,12 +211,34 @@ def _crystal(row: dict[str, Any]) -> Crystal:
 
 
 def kumagai(mirror: Path) -> list[Task]:
+    """Neutral vacancies: the lowest of each material, and every site."""
     table = pd.read_csv(mirror / "kumagai_oxygen_vacancies.csv")
     table = table[(table["charge"] == 0) & table["Ef_coreAlign_eV"].notna()]
     lowest = table.groupby("material")["Ef_coreAlign_eV"].min()
     crystals = _structures(mirror / "kumagai_structures.json.gz", list(lowest.index))
     names = [name for name in lowest.index if name in crystals]
-    return [_structured("kumagai_oxygen_vacancies", "lowest vacancy (eV)", crystals, lowest[names])]
+    whole = _structured("kumagai_oxygen_vacancies", "lowest vacancy (eV)", crystals, lowest[names])
+    table = table[table["material"].isin(names)]
+    row = table["material"].map({name: row for row, name in enumerate(names)}).to_numpy()
+    batch = CrystalBatch.from_crystals([crystals[name] for name in names])
+    site = batch.offsets[row] + table["site_index"].to_numpy()
+    if (batch.atomic_numbers[site] != OXYGEN).any():
+        raise ValueError("a vacancy of the table lies on a site that is no oxygen")
+    around = Analysis(batch).anion_sites[site]
+    return [
+        whole,
+        Task(
+            "kumagai_oxygen_vacancies",
+            "vacancy of each site (eV)",
+            "full + site",
+            np.hstack([whole.X[row], around]),
+            (*whole.labels, *(f"site_{label}" for label, _ in SITE_COLUMNS)),
+            whole.magpie[row],
+            table["Ef_coreAlign_eV"].to_numpy(dtype=float),
+            np.array(names)[row],
+            together=True,
+        ),
+    ]
 
 
 def petretto(mirror: Path) -> list[Task]:
