@@ -81,7 +81,7 @@ class Store:
         if stored is None:
             empty = tables.SCHEMAS[name].empty_table()
             return empty.select(selected) if selected is not None else empty
-        table = stored.to_pyarrow_table(columns=selected)
+        table = _rows(stored, selected)
         return tables.check(name, table) if name in tables.SCHEMAS and selected is None else table
 
     def version(self, name: str) -> int:
@@ -174,3 +174,20 @@ class Store:
                 raise StoreError(f"cannot write table {name!r} in {self.root}: {error}") from error
             else:
                 return
+
+
+def _rows(stored: DeltaTable, columns: list[str] | None) -> pa.Table:
+    """Read the rows of a table.
+
+    delta-rs counts an empty list as a null in the statistics of a file, and its dataset then takes
+    a column of empty lists for nulls without looking. So the files are read without statistics.
+    """
+    import pyarrow.dataset as ds
+
+    dataset = stored.to_pyarrow_dataset()
+    files = list(dataset.get_fragments())
+    if not files:
+        return dataset.to_table(columns=columns)
+    bare = [dataset.format.make_fragment(file.path, file.filesystem) for file in files]
+    plain = ds.FileSystemDataset(bare, dataset.schema, dataset.format, files[0].filesystem)
+    return plain.to_table(columns=columns)

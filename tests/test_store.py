@@ -131,6 +131,21 @@ def test_upsert_adds_columns_that_an_older_table_lacks(store):
     assert rows["a"] == {"key": "a", "value": 1, "flags": None}
 
 
+def test_an_empty_list_stays_apart_from_none(store):
+    candidate = {"formula": "SrTiO3", "chemsys": "O-Sr-Ti"}
+    for name, flags in (("a", ["vacuum: 9 Å"]), ("b", []), ("c", None)):
+        row = {"structure_id": name, "flags": flags, **candidate}
+        store.append("candidates", tables.from_rows("candidates", [row]))
+    store.upsert(
+        "candidates",
+        tables.from_rows("candidates", [{"structure_id": "d", "flags": [], **candidate}]),
+    )
+    rows = store.read("candidates", ["structure_id", "flags"]).to_pylist()
+    assert {row["structure_id"]: row["flags"] for row in rows} == {
+        "a": ["vacuum: 9 Å"], "b": [], "c": None, "d": [],
+    }  # fmt: skip
+
+
 def test_every_write_is_one_version(store):
     versions = []
     for value in (1.0, 2.0, 3.0):
