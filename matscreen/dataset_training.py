@@ -257,6 +257,8 @@ def training_data(table: DatasetTable, target: Target, n_rows: int) -> dict[str,
     """Return what a card says of the data that its surrogate learned from; plain JSON types."""
     dataset, origin = table.dataset, table.origin
     return {
+        "source": f"dataset:{dataset.name}",
+        "version": f"sha256 {origin.sha256}",
         "dataset": dataset.name,
         "title": dataset.title,
         "citation": dataset.citation,

@@ -146,11 +146,31 @@ def _model(
             formulas=rows.formulas.tolist(),
             **options,
         )
+    card = {**model.card, "training_data": _origin(store, property_name, rows)}
     if evidence is not None:
-        model = dataclasses.replace(model, card={**model.card, "evidence": dict(evidence)})
+        card["evidence"] = dict(evidence)
+    model = dataclasses.replace(model, card=card)
     save_any(model, folder)
     save_training_set(rows, folder)
     return model
+
+
+def _origin(store: Store, property_name: str, rows: TrainingSet) -> dict[str, Any]:
+    """Return what a card says of labels of the store: version, methods, licences."""
+    wanted = set(rows.ids.tolist())
+    labels = store.read("labels").to_pandas()
+    labels = labels[(labels["property"] == property_name) & labels["structure_id"].isin(wanted)]
+    licences: set[str] = set()
+    if store.exists("provenance"):
+        origins = store.read("provenance").to_pandas()
+        origins = origins[origins["structure_id"].isin(wanted)]
+        licences = set(origins["licence"].dropna().astype(str)) - {""}
+    return {
+        "source": "store",
+        "version": f"labels, table version {store.version('labels')}",
+        "licence": "; ".join(sorted(licences)) or "not stated",
+        "methods": sorted({str(method) for method in labels["method"]}),
+    }
 
 
 def predict_property(

@@ -17,9 +17,11 @@ from matscreen.surrogates.domain import WIDENING
 from matscreen.surrogates.uncertainty import LEVEL, LEVELS, coverage, winkler_score
 from matscreen.tables import WATTS_PER_CORE
 
-FORMAT = 2
+FORMAT = 3
 """Version of the card; see `card_schema`."""
 
+NOT_STATED = "not stated"
+"""Source or licence of training data of which nothing else is known."""
 
 _DECILES_FROM = 2000
 
@@ -56,6 +58,11 @@ class OutOfFold:
 def library_versions() -> dict[str, str]:
     """Return the versions of the libraries that decide a surrogate's numbers."""
     return {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+
+
+def unstated_origin(data_hash: str) -> dict[str, str]:
+    """Return what a card says of training data until who hands them over says more."""
+    return {"source": NOT_STATED, "version": f"sha256 {data_hash[:16]}", "licence": NOT_STATED}
 
 
 def metrics(table: OutOfFold) -> dict[str, float | None]:
@@ -169,6 +176,7 @@ def build_card(
         "n_used_features": data["n_used_features"],
         "scheme": data["scheme"],
         "data_hash": data["data_hash"],
+        "training_data": unstated_origin(str(data["data_hash"])),
         "versions": library_versions(),
         "seconds": round(seconds, 3),
         "cpu_seconds": round(cpu_seconds, 3),

@@ -11,20 +11,23 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
-from matscreen.surrogates.card import FORMAT
+from matscreen.surrogates.card_schema import check_card
 from matscreen.surrogates.parts import domain_of, domain_parts, familiar_of, familiar_parts
 from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.uncertainty import Calibration, LabelError, Parts, Scale
 
 CARD = "card.json"
+
+Assembled = TypeVar("Assembled")
 
 TRUSTED_TYPES = (
     "matscreen.surrogates.kernel.MaternKernelRidge",
@@ -43,12 +46,12 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
         The path of the card.
 
     Raises:
-        ModelError: A fitted part is of a type that `load` would refuse.
+        ModelError: The card is incomplete, or a fitted part is of a type that `load` would refuse.
     """
-    import skops.io as sio
-
-    folder = Path(directory)
-    content = sio.dumps(
+    check_card(surrogate.card, f"the surrogate of {surrogate.property}")
+    return write_sealed(
+        Path(directory),
+        surrogate.card,
         {
             "n_features": surrogate.n_features,
             "columns": surrogate.columns,
@@ -66,20 +69,7 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
             "domain": domain_parts(surrogate.domain),
             "label_error": [surrogate.label_error.floor, surrogate.label_error.slope],
         },
-        compression=zipfile.ZIP_DEFLATED,
-        compresslevel=1,
     )
-    _refuse_unknown(sio.get_untrusted_types(data=content), "the surrogate")
-    digest = hashlib.sha256(content).hexdigest()
-    name = f"model-{digest[:16]}.skops"
-    write_atomically(folder / name, content)
-    card = {**surrogate.card, "file": name, "sha256": digest}
-    text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(folder / CARD, text)
-    for old in folder.glob("model-*.skops"):
-        if old.name != name:
-            old.unlink(missing_ok=True)
-    return folder / CARD
 
 
 def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = None) -> Surrogate:
@@ -93,15 +83,13 @@ def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = 
         ModelError: The folder holds no surrogate, its file was changed or holds a type that is not
             trusted, or it was trained with other descriptors or another scikit-learn.
     """
-    import skops.io as sio
-
     folder = Path(directory)
     card = load_card(folder)
-    if descriptor_version is not None and card.get("descriptor_version") != descriptor_version:
+    check_descriptors(card, folder, descriptor_version)
+    if card.get("kind") == "classifier":
         raise ModelError(
-            f"{folder}: trained on descriptors {card.get('descriptor_set')!r} version "
-            f"{card.get('descriptor_version')!r}, asked to predict from version "
-            f"{descriptor_version!r}: train again"
+            f"{folder}: a classifier of {card.get('label')!r}, no surrogate of a property: read it "
+            "with `surrogates.class_files.load_classifier`"
         )
     if "parts" in card:
         raise ModelError(
@@ -109,16 +97,7 @@ def load(directory: str | os.PathLike[str], *, descriptor_version: str | None = 
             "(`surrogates.transfer_files.load_any`) but can neither be explained nor exported to a "
             "bundle; those take a surrogate of one kind of label"
         )
-    _check_scikit_learn(card, folder)
-    content = _read_model(folder, card)
-    try:
-        _refuse_unknown(sio.get_untrusted_types(data=content), str(folder))
-        parts = sio.loads(content, trusted=list(TRUSTED_TYPES))
-        return _assemble(card, parts)
-    except ModelError:
-        raise
-    except Exception as error:  # a damaged file may raise anything
-        raise ModelError(f"{folder}: not a readable surrogate ({error}): train again") from error
+    return read_sealed(folder, card, partial(_assemble, card))
 
 
 def load_card(directory: str | os.PathLike[str]) -> dict[str, Any]:
@@ -134,16 +113,84 @@ def load_card(directory: str | os.PathLike[str]) -> dict[str, Any]:
         raise ModelError(f"{directory}: no surrogate here ({CARD} is missing)") from None
     except ValueError as error:
         raise ModelError(f"{path}: not a card ({error})") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise ModelError(f"{path}: not a card of format {FORMAT}: train again")
+    if not isinstance(card, dict):
+        raise ModelError(f"{path}: not a card: train again")
+    check_card(card, str(path))
     return card
 
 
+def check_descriptors(
+    card: Mapping[str, Any], folder: Path, descriptor_version: str | None
+) -> None:
+    """Refuse descriptors of another version than a model was trained on; None skips it.
+
+    Raises:
+        ModelError: They are of another version.
+    """
+    if descriptor_version is not None and card.get("descriptor_version") != descriptor_version:
+        raise ModelError(
+            f"{folder}: trained on descriptors {card.get('descriptor_set')!r} version "
+            f"{card.get('descriptor_version')!r}, asked to predict from version "
+            f"{descriptor_version!r}: train again"
+        )
+
+
+def write_sealed(folder: Path, card: Mapping[str, Any], parts: Mapping[str, Any]) -> Path:
+    """Write fitted parts and then the card that names their file and its hash.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelError: A part is of a type that `read_sealed` would refuse.
+    """
+    import skops.io as sio
+
+    content = sio.dumps(dict(parts), compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    _refuse_unknown(sio.get_untrusted_types(data=content), "the model")
+    digest = hashlib.sha256(content).hexdigest()
+    name = f"model-{digest[:16]}.skops"
+    write_atomically(folder / name, content)
+    sealed = {**card, "file": name, "sha256": digest}
+    text = json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(folder / CARD, text)
+    for old in folder.glob("model-*.skops"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+    return folder / CARD
+
+
+def read_sealed(
+    folder: Path, card: Mapping[str, Any], assemble: Callable[[Mapping[str, Any]], Assembled]
+) -> Assembled:
+    """Read the fitted parts that a card names and make a model of them.
+
+    Raises:
+        ModelError: The file is missing, was changed, or holds a type that is not trusted, or the
+            model was trained with another scikit-learn.
+    """
+    import skops.io as sio
+
+    _check_scikit_learn(card, folder)
+    content = _read_model(folder, card)
+    try:
+        _refuse_unknown(sio.get_untrusted_types(data=content), str(folder))
+        return assemble(sio.loads(content, trusted=list(TRUSTED_TYPES)))
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file may raise anything
+        raise ModelError(f"{folder}: not a readable model ({error}): train again") from error
+
+
+def card_of(sealed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card as it was before it was written, without file and hash."""
+    return {name: value for name, value in sealed.items() if name not in ("file", "sha256")}
+
+
 def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
-    kept = {name: value for name, value in card.items() if name not in ("file", "sha256")}
     return Surrogate(
         property=str(card["property"]),
-        card=kept,
+        card=card_of(card),
         n_features=int(parts["n_features"]),
         columns=np.asarray(parts["columns"], dtype=np.int64),
         familiar=familiar_of(parts["familiar"]),

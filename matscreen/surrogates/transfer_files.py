@@ -18,7 +18,8 @@ import numpy as np
 
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
-from matscreen.surrogates.persistence import CARD, load, load_card, save
+from matscreen.surrogates.card_schema import check_card
+from matscreen.surrogates.persistence import CARD, check_descriptors, load, load_card, save
 from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.source_view import Source
 from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
@@ -42,6 +43,7 @@ def save_any(model: Source, directory: str | os.PathLike[str]) -> Path:
         return path
     if not isinstance(model, Transferred):
         raise ModelError(f"{type(model).__name__} is no surrogate that can be saved")
+    check_card(model.card, f"the transferred surrogate of {model.property}")
     parts: dict[str, Any] = {}
     for role in _ROLES:
         part: Source = getattr(model, role)
@@ -92,12 +94,7 @@ def load_any(
     target = parts["target"]
     if mode not in (DELTA, STACKED) or not isinstance(target, Surrogate):
         raise ModelError(f"{folder}: no transferred surrogate of mode {mode!r}: train again")
-    if descriptor_version is not None and card.get("descriptor_version") != descriptor_version:
-        raise ModelError(
-            f"{folder}: trained on descriptors {card.get('descriptor_set')!r} version "
-            f"{card.get('descriptor_version')!r}, asked to predict from version "
-            f"{descriptor_version!r}: train again"
-        )
+    check_descriptors(card, folder, descriptor_version)
     return Transferred(
         card={name: value for name, value in card.items() if name not in ("parts", "fitted")},
         source=parts["source"],

@@ -247,7 +247,7 @@ def test_exchanged_parts_and_other_descriptors_are_refused(moved, source, tmp_pa
     shutil.rmtree(place)
     with pytest.raises(ModelError, match="no surrogate here"):
         load_any(tmp_path)
-    save_any(dataclasses.replace(source, card={**source.card, "n_labels": 1}), place)
+    save_any(dataclasses.replace(source, card={**source.card, "seconds": 1.0}), place)
     with pytest.raises(ModelError, match="not the surrogate the card names"):
         load_any(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
