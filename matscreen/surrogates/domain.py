@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates.metric import Float32Array, Metric, squared_distances
+
+Folds = Sequence[tuple[IntArray, IntArray]]
 
 N_NEIGHBOURS = 5
 N_LANDMARKS = 1000
@@ -186,3 +189,24 @@ def held_out_elements(domain: Domain, left_out: LeftOut) -> dict[str, Any]:
         "flagged": float(flagged.mean()),
         "covered_or_flagged": float((covered | flagged).mean()),
     }
+
+
+def out_of_fold_distance(
+    landmarks: Landmarks, drawn: IntArray, X: FloatArray, folds: Folds
+) -> FloatArray:
+    """Return the distance of each row to the landmarks of the other folds, (n,).
+
+    Args:
+        landmarks: What distances are measured to.
+        drawn: Rows that the landmarks are, (l,).
+        X: Features, (n, k).
+        folds: Rows to learn from and rows held out, of each fold.
+    """
+    fold = np.empty(len(X), dtype=np.int64)
+    for number, (_, held) in enumerate(folds):
+        fold[held] = number
+    distance = np.empty(len(X))
+    for number, (_, held) in enumerate(folds):
+        barred = np.broadcast_to(fold[drawn] == number, (len(held), len(drawn)))
+        distance[held] = landmarks.distance(X[held], barred=barred)
+    return distance
