@@ -18,6 +18,7 @@ from matscreen.commands.explain_model import explain_model
 from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
 from matscreen.commands.progress import stages_bars
+from matscreen.commands.pull import pull
 from matscreen.commands.simulate import simulate
 from matscreen.commands.train import train
 from matscreen.commands.validate import app as validate
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
 app.add_typer(edge, name="edge")
+app.command()(pull)
 app.command()(datasets)
 app.command()(simulate)
 app.command()(train)
@@ -54,57 +56,6 @@ StoreOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 DEFAULT_STORE = Path(".matscreen/store")
-
-
-@app.command()
-def pull(
-    source: Annotated[
-        str,
-        typer.Argument(help="prototypes, files:PATH, optimade, dataset:NAME, or an installed one."),
-    ],
-    url: Annotated[
-        str | None, typer.Option(help="Base URL of the OPTIMADE provider.", metavar="URL")
-    ] = None,
-    filter_: Annotated[
-        str | None, typer.Option("--filter", help="OPTIMADE filter.", metavar="FILTER")
-    ] = None,
-    page_limit: Annotated[int | None, typer.Option(help="Entries a page.", min=1)] = None,
-    max_items: Annotated[int | None, typer.Option(help="Stop after this many.", min=1)] = None,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(help="Folder that published sets are read from first.", metavar="DIR"),
-    ] = None,
-    store: StoreOption = DEFAULT_STORE,
-    quiet: QuietOption = False,
-) -> None:
-    """Pull candidates from a source into the store; each page is saved as it arrives.
-
-    Examples:
-      matscreen pull files:structures/
-      matscreen pull optimade --url https://example.org/optimade --filter 'elements HAS "O"'
-      matscreen pull dataset:petretto_dielectric --mirror ~/datasets
-    """
-    from matscreen import stages
-    from matscreen.sources import open_source
-
-    options = {
-        "url": url,
-        "filter": filter_,
-        "page_limit": page_limit,
-        "max_items": max_items,
-        "mirror": mirror,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    with stages_bars(quiet=quiet) as progress:
-        pulled = stages.pull(_store(store), open_source(source, **given), progress=progress)
-    if not quiet:
-        typer.echo(
-            f"{pulled.seen} entries seen: {len(pulled.ids)} structures, "
-            f"{pulled.duplicates} duplicates, {pulled.failed} failures with their reason"
-        )
-        typer.echo(
-            f"Next: matscreen screen synapse --source store --store {store} -o results/synapse"
-        )
 
 
 @app.command()

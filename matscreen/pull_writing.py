@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import tables
 from matscreen.errors import StoreError, StructureError
-from matscreen.identity import Identity, Registry
+from matscreen.identity import Identity
+from matscreen.leaders import open_registry
 from matscreen.shipped import unique_rows
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class PageWriter:
     ordering: OrderingLimits | None = None
 
     def __post_init__(self) -> None:
-        self._registry = Registry.from_candidates(self.store.read("candidates"))
+        self._registry = open_registry(self.store)
 
         def table(name: str, *compared: str) -> KeyedTable:
             return KeyedTable(self.store, name, compared, self.alone)
@@ -232,19 +233,18 @@ class PageWriter:
     def _identified(
         self, items: Sequence[SourceItem]
     ) -> Iterator[tuple[SourceItem, Identity | StructureError]]:
-        """Clean the crystals of a page together, and give each that is kept its identifier."""
+        """Clean the crystals of a page together, and give those that are kept their identifiers."""
         from matscreen.sources.cleaning import clean
 
-        for item, verdict in zip(items, clean([item.crystal for item in items]), strict=True):
+        verdicts = clean([item.crystal for item in items])
+        kept = [verdict.crystal for verdict in verdicts if not isinstance(verdict, StructureError)]
+        identities = iter(self._registry.assign_batch(kept))
+        for item, verdict in zip(items, verdicts, strict=True):
             if isinstance(verdict, StructureError):
                 yield item, verdict
                 continue
             flags = (*item.flags, *verdict.flags)
-            cleaned = replace(item, crystal=verdict.crystal, flags=flags)
-            try:
-                yield cleaned, self._registry.assign(verdict.crystal)
-            except StructureError as error:
-                yield cleaned, error
+            yield replace(item, crystal=verdict.crystal, flags=flags), next(identities)
 
 
 def failure_id(source: str, source_id: str) -> str:

@@ -30,7 +30,7 @@ from matscreen.sources.optimade_providers import (
     list_providers,
     provider_at,
 )
-from matscreen.sources.optimade_query import FAMILIES, Query, validate
+from matscreen.sources.optimade_query import FAMILIES, Query, symbols, validate
 from matscreen.sources.streams import PageCache, RawPage, arrivals
 
 DEFAULT_FILTER: Final = FAMILIES["perovskites"]
@@ -218,8 +218,9 @@ class OptimadeSource:
             except StructureError as error:
                 failures.append(Failure(shown, error.reason, error.detail))
                 continue
-            except (TypeError, ValueError, OverflowError) as error:
-                failures.append(Failure(shown, "malformed", str(error)[:300]))
+            except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+                detail = f"{type(error).__name__}: {error}"[:300]
+                failures.append(Failure(shown, "malformed", detail))
                 continue
             items.append(
                 SourceItem(
@@ -285,9 +286,9 @@ def open_optimade(
     url: str | None = None,
     filter: str | None = None,  # noqa: A002 - the standard's own word
     family: str | None = None,
-    elements: Sequence[str] = (),
-    any_of: Sequence[str] = (),
-    without: Sequence[str] = (),
+    elements: str | Sequence[str] = (),
+    any_of: str | Sequence[str] = (),
+    exclude_elements: str | Sequence[str] = (),
     anonymous: str | None = None,
     max_sites: int | None = None,
     max_hull: float | None = None,
@@ -301,17 +302,17 @@ def open_optimade(
 ) -> OptimadeSource | OptimadeSources:
     """Open `optimade:NAME`, `optimade:URL`, several joined by commas, or `optimade:all`.
 
-    What to read is either a raw `filter` or the parts of a friendly query (`Query`); without
-    both, oxides with the formulas of perovskites.
+    What to read is either a raw `filter` or the parts of a friendly query (`Query`). Without a
+    filter, a family and a formula type the family is `perovskites`.
 
     Args:
         target: Names of known providers and base URLs after the colon.
         url: The same as an option.
         filter: OPTIMADE filter; an empty one takes everything.
         family: `perovskites`, `oxides` or another of the families.
-        elements: All of these are present.
+        elements: All of these are present, a list or `Ba,Ti`.
         any_of: At least one of these is present.
-        without: None of these is present.
+        exclude_elements: None of these is present.
         anonymous: Formula type, such as `ABO3`.
         max_sites: Largest cell, in sites.
         max_hull: Largest energy above the hull, eV/atom.
@@ -336,11 +337,17 @@ def open_optimade(
     if url and target and url != target:
         raise InputError(f"two URLs are given: {target} and {url}")
     query = Query(
-        family, tuple(elements), tuple(any_of), tuple(without), anonymous, max_sites, max_hull
+        family=family,
+        elements=symbols(elements),
+        any_of=symbols(any_of),
+        without=symbols(exclude_elements),
+        anonymous=anonymous,
+        max_sites=max_sites,
+        max_hull=max_hull,
     )
     if filter is not None and query != Query(max_hull=max_hull):
         raise InputError("give either an OPTIMADE filter or the parts of a query, not both")
-    if filter is None and query == Query(max_hull=max_hull):
+    if filter is None and family is None and anonymous is None:
         query = replace(query, family="perovskites")
     gates = HostGates(politeness)
     members = []

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -253,17 +254,24 @@ def _is_one(share: object) -> bool:
 
 
 def _atomic_number(symbol: object) -> int:
+    number = _numbers_of_symbols().get(symbol if isinstance(symbol, str) else "")
+    if number is None:
+        raise StructureError("unknown_element", f"{symbol!r} is no element")
+    return number
+
+
+@cache
+def _numbers_of_symbols() -> dict[str, int]:
     from pymatgen.core import Element
 
-    # Deuterium is an isotope, not an element of its own.
-    name = "H" if symbol == "D" else str(symbol)
-    if not Element.is_valid_symbol(name):
-        raise StructureError("unknown_element", f"{symbol!r} is no element")
-    return int(Element(name).Z)
+    # Deuterium and tritium are isotopes, not elements of their own.
+    return {element.symbol: int(element.Z) for element in Element} | {"D": 1, "T": 1}
 
 
 def _properties(attributes: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
+    if not any(key.startswith("_") for key in attributes):
+        return found
     for fields in _PROVIDER_FIELDS.values():
         for name, paths in fields.items():
             numbers = (_number(attributes, path) for path in paths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, reduce
@@ -104,6 +104,12 @@ class Query:
                 raise InputError(f"{hull_field!r} is no field that a filter can name")
             parts.append(f"{hull_field}<={self.max_hull:g}")
         return " AND ".join(parts)
+
+
+def symbols(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Take element symbols as a list or as a text such as `Ba,Ti`."""
+    parts = given.replace(",", " ").split() if isinstance(given, str) else given
+    return tuple(dict.fromkeys(parts))
 
 
 def anonymous_formula(text: str) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from matscreen.sources.optimade_providers import (
     load_providers,
     provider_at,
 )
+from matscreen.sources.optimade_query import FAMILIES
 from matscreen.sources.streams import RawPage
 from tests.sources.optimade_data import perovskites
 
@@ -104,6 +105,16 @@ def test_a_query_is_either_raw_or_friendly() -> None:
         open_source("optimade:mp", filter="nsites<<5")
     with pytest.raises(InputError, match="cursor belongs to one"):
         open_source("optimade:mp,cod", cursor="https://x.org")
+
+
+def test_perovskites_are_asked_for_unless_something_else_is() -> None:
+    asked = open_source("optimade:mp", elements="Ba,Ti", exclude_elements=["H"]).filter
+    assert asked == (
+        f'{FAMILIES["perovskites"]} AND elements HAS ALL "Ba","Ti" AND NOT elements HAS ANY "H"'
+    )
+    assert "anonymous" not in open_source("optimade:mp", family="oxides").filter
+    assert open_source("optimade:mp", anonymous="AB2O4").filter.endswith('"A4B2C"')
+    assert open_source("optimade:mp", filter="").filter == ""
 
 
 def test_values_of_a_known_provider_say_how_they_were_made() -> None:

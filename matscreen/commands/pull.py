@@ -1,0 +1,239 @@
+"""`matscreen pull`: bring candidates into the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from matscreen.errors import SourceError
+
+if TYPE_CHECKING:
+    from matscreen.pulling import Tally
+    from matscreen.sources import Source
+    from matscreen.sources.ordering import OrderingLimits
+
+_QUERY = "What to ask a database for"
+_READING = "How to read"
+
+
+def pull(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="optimade:NAME[,NAME...], optimade:all, optimade:URL, materials_project, "
+            "files:PATH, dataset:NAME, prototypes, or an installed one."
+        ),
+    ],
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help="perovskites (the default), simple_perovskites, double_perovskites, "
+            "layered_perovskites or oxides.",
+            rich_help_panel=_QUERY,
+        ),
+    ] = None,
+    elements: Annotated[
+        str | None,
+        typer.Option(
+            help="All of these are present: Ba,Ti.", metavar="LIST", rich_help_panel=_QUERY
+        ),
+    ] = None,
+    any_of: Annotated[
+        str | None,
+        typer.Option(
+            help="At least one of these is present.", metavar="LIST", rich_help_panel=_QUERY
+        ),
+    ] = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(help="None of these is present.", metavar="LIST", rich_help_panel=_QUERY),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(
+            help="Formula type in any order: ABO3, A2BB'O6.",
+            metavar="TYPE",
+            rich_help_panel=_QUERY,
+        ),
+    ] = None,
+    max_sites: Annotated[
+        int | None, typer.Option(help="Largest cell, sites.", min=1, rich_help_panel=_QUERY)
+    ] = None,
+    max_hull: Annotated[
+        float | None,
+        typer.Option(help="Largest energy above the hull, eV/atom.", min=0, rich_help_panel=_QUERY),
+    ] = None,
+    filter_: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            help="A raw OPTIMADE filter instead; it is checked before anything is sent.",
+            metavar="FILTER",
+            rich_help_panel=_QUERY,
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Base URL of a database, for the source optimade.",
+            metavar="URL",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    page_limit: Annotated[
+        int | None,
+        typer.Option(help="Entries a page; lowered if refused.", min=1, rich_help_panel=_READING),
+    ] = None,
+    max_items: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop after about this many of each database; the next pull goes on.",
+            min=1,
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that published sets are read from first.",
+            metavar="DIR",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Read a finished query whole again.", rich_help_panel=_READING
+        ),
+    ] = False,
+    order: Annotated[
+        bool,
+        typer.Option(
+            "--order-disordered",
+            help="Order small disordered crystals by enumeration.",
+            rich_help_panel=_READING,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would come, and show the filter.")
+    ] = False,
+    json_: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the numbers here as well.", metavar="FILE"),
+    ] = None,
+    store: Annotated[
+        Path,
+        typer.Option(envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"),
+    ] = Path(".matscreen/store"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Pull candidates from databases or files into the store; each page is saved as it arrives.
+
+    A pull that was interrupted goes on after its last page, and a finished one brings only what is
+    new or changed. Databases are read side by side; one that fails does not hurt the others.
+
+    Examples:
+      matscreen pull optimade:mp,oqmd,alexandria-pbe --family perovskites --max-hull 0.1 --dry-run
+      matscreen pull optimade:cod --elements Ti,O --exclude C,H --max-sites 40
+      matscreen pull optimade:https://example.org/optimade --filter 'elements HAS "O"'
+      matscreen pull files:structures/
+      matscreen pull dataset:petretto_dielectric --mirror ~/datasets
+    """
+    from matscreen.sources import open_source
+
+    options = {
+        "family": family,
+        "elements": elements,
+        "any_of": any_of,
+        "exclude_elements": exclude,
+        "anonymous": formula,
+        "max_sites": max_sites,
+        "max_hull": max_hull,
+        "filter": filter_,
+        "url": url,
+        "page_limit": page_limit,
+        "max_items": max_items,
+        "mirror": mirror,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    opened = open_source(source, **given)
+    if dry_run:
+        _dry_run(opened, json_, quiet=quiet)
+        return
+    tallies = _pull(opened, store, refresh=refresh, ordering=_limits(order), quiet=quiet)
+    if json_ is not None:
+        _write_json(json_, {"source": source, "databases": [_facts(tally) for tally in tallies]})
+    if not quiet:
+        from matscreen.commands.pull_screen import summary
+        from matscreen.console import terminal
+
+        terminal().print(summary(tallies, store))
+    errors = [f"{tally.name}: {tally.error}" for tally in tallies if tally.error]
+    if len(errors) == len(tallies):
+        raise SourceError("; ".join(errors))
+
+
+def _pull(
+    source: Source, store: Path, *, refresh: bool, ordering: OrderingLimits | None, quiet: bool
+) -> list[Tally]:
+    from matscreen.commands.pull_screen import database_bars
+    from matscreen.pulling import pull_each
+    from matscreen.store import Store
+
+    opened = Store(str(store) if "://" in str(store) else store)
+    with database_bars(quiet=quiet) as watch:
+        return pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
+
+
+def _limits(order: bool) -> OrderingLimits | None:
+    if not order:
+        return None
+    from matscreen.sources.ordering import OrderingLimits
+
+    return OrderingLimits()
+
+
+def _dry_run(source: Source, json_: Path | None, *, quiet: bool) -> None:
+    from dataclasses import asdict
+
+    from matscreen.sources.counting import count
+
+    counts = count(source)
+    if json_ is not None:
+        _write_json(json_, {"databases": [asdict(each) for each in counts]})
+    if not quiet:
+        from matscreen.commands.pull_screen import expected
+        from matscreen.console import terminal
+
+        terminal().print(expected(counts))
+    errors = [f"{each.name}: {each.error}" for each in counts if each.error]
+    if len(errors) == len(counts):
+        raise SourceError("; ".join(errors))
+
+
+def _facts(tally: Tally) -> dict[str, Any]:
+    return {
+        "name": tally.name,
+        "entries": tally.entries,
+        "new": tally.new,
+        "duplicates": tally.duplicates,
+        "unchanged": tally.unchanged,
+        "failed": tally.failed,
+        "pages": tally.pages,
+        "pages_of_earlier_runs": tally.earlier,
+        "expected": tally.expected,
+        "seconds": round(tally.seconds, 3),
+        "finished": tally.finished,
+        "error": tally.error,
+        "licence": tally.licence,
+    }
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    from matscreen.atomic import write_atomically
+
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

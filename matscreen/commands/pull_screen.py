@@ -1,0 +1,140 @@
+"""What a pull shows in the terminal: a line for each database while it runs, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matscreen.pulling import Tally
+    from matscreen.sources.counting import Count
+
+DASH = "–"
+
+
+@contextmanager
+def database_bars(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+    """Yield a function that shows how each database stands; nothing when quiet."""
+    if quiet:
+        yield lambda _tally: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    # Progress goes to stderr so that a piped stdout holds results only.
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<26}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[counts]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(tally: Tally) -> None:
+            if tally.name not in tasks:
+                tasks[tally.name] = bars.add_task(tally.name, total=None, counts="")
+            whole = tally.expected if tally.expected and tally.expected >= tally.seen else None
+            done = tally.finished or tally.error is not None
+            bars.update(
+                tasks[tally.name],
+                completed=tally.seen,
+                total=max(tally.seen, 1) if done else whole,
+                counts=_counts(tally),
+            )
+
+        yield show
+
+
+def _counts(tally: Tally) -> str:
+    of = f"/{tally.expected:,}" if tally.expected and not tally.finished else ""
+    parts = [f"{tally.seen:,}{of} entries", f"{tally.rate:,.0f}/s", f"{tally.new:,} new"]
+    parts += [f"{tally.duplicates:,} duplicate"] if tally.duplicates else []
+    parts += [f"{tally.failed:,} failed"] if tally.failed else []
+    parts += ["stopped by an error"] if tally.error else []
+    return "  ".join(parts)
+
+
+def summary(tallies: Sequence[Tally], store: Path) -> Any:
+    """Return the table of what a pull brought."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("database", no_wrap=True)
+    for name in ("entries", "new", "duplicate", "unchanged", "failed", "per second"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for tally in tallies:
+        table.add_row(
+            Text(tally.name, style="bold"),
+            *(
+                f"{number:,}" if number else DASH
+                for number in (
+                    tally.entries,
+                    tally.new,
+                    tally.duplicates,
+                    tally.unchanged,
+                    tally.failed,
+                    round(tally.rate),
+                )
+            ),
+            _state(tally),
+        )
+    lines = [Text(note, style="dim") for tally in tallies for note in _notes(tally)]
+    errors = [Text(f"{each.name}: {each.error}", style="red") for each in tallies if each.error]
+    following = f"Next: matscreen screen synapse --source store --store {store} -o results/synapse"
+    return Group(table, *lines, *errors, Text(following))
+
+
+def _state(tally: Tally) -> Any:
+    from rich.text import Text
+
+    if tally.error:
+        return Text("failed; pull again to go on", style="red")
+    if not tally.finished:
+        return Text("stopped; pull again to go on", style="yellow")
+    return Text("complete", style="green")
+
+
+def _notes(tally: Tally) -> Iterator[str]:
+    if tally.earlier:
+        yield f"{tally.name}: went on after {tally.earlier:,} pages of an earlier pull."
+    claimed = tally.expected
+    if tally.finished and not tally.earlier and claimed is not None and claimed != tally.entries:
+        yield (
+            f"{tally.name}: the server announced {claimed:,} entries and sent {tally.entries:,}; "
+            "what it sent is stored."
+        )
+
+
+def expected(counts: Sequence[Count]) -> Any:
+    """Return the table of what a pull would bring."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("database", no_wrap=True)
+    table.add_column("matching", justify="right", no_wrap=True)
+    table.add_column("of", justify="right", no_wrap=True)
+    table.add_column("")
+    for each in counts:
+        table.add_row(
+            Text(each.name, style="bold"),
+            DASH if each.returned is None else f"{each.returned:,}",
+            DASH if each.available is None else f"{each.available:,}",
+            Text(each.error or each.url, style="red" if each.error else "dim"),
+        )
+    sent: dict[str, list[str]] = {}
+    for each in counts:
+        sent.setdefault(each.filter, []).append(each.name)
+    lines = [
+        Text.assemble(("filter of ", "dim"), (", ".join(names), "dim"), f"\n  {text or 'none'}")
+        for text, names in sent.items()
+    ]
+    return Group(table, Text(""), *lines, Text("Nothing was read or stored.", style="dim"))
