@@ -167,6 +167,7 @@ class PageWriter:
         self._provenance = table("provenance", "licence")
         self._labels = table("labels", "value", "unit", "evidence")
         self._failures = table("failures", "reason", "detail")
+        self._new: set[str] = set()
 
     def write(self, page: Page, source: str) -> Outcome:
         """Write a page: candidates, provenance, labels, failures.
@@ -216,6 +217,7 @@ class PageWriter:
         for method in {row["method"] for row in labels}:
             self._labels.learn("method", method)
         self._candidates.write(list(candidates.values()))
+        self._new.update(candidates)
         self._provenance.write(provenance)
         self._labels.write(labels)
         self._failures.write(
@@ -224,6 +226,20 @@ class PageWriter:
         failed = len(page.items) + len(page.failures) - len(ids)
         duplicates = len(ids) - len(candidates) - unchanged
         return Outcome(tuple(ids), len(candidates), duplicates, unchanged, failed)
+
+    def link_hydrogen_variants(self) -> None:
+        """Flag new candidates that equal another but for hydrogen, and those others."""
+        from matscreen.sources.hydrogen import hydrogen_pairs, hydrogen_variants, with_variants
+
+        if not self._new:
+            return
+        stored = self.store.read("candidates", ["structure_id", "formula"])
+        names, formulas = (stored[name].to_pylist() for name in ("structure_id", "formula"))
+        if not hydrogen_pairs(names, formulas, self._new):
+            return
+        candidates = self.store.read("candidates")
+        rows = with_variants(candidates, hydrogen_variants(candidates, self._new))
+        self.store.upsert("candidates", rows)
 
     def fail(self, name: str, reason: str, detail: str) -> None:
         """File the failure of a whole source."""

@@ -168,8 +168,11 @@ def _read(
     with only_writer(store) as alone:
         writer = PageWriter(store, alone, ordering)
         if isinstance(source, _Streaming):
-            return _read_streams(store, writer, source.streams(), watch, refresh=refresh)
-        return _read_pages(writer, source, watch)
+            read = _read_streams(store, writer, source.streams(), watch, refresh=refresh)
+        else:
+            read = _read_pages(writer, source, watch)
+        writer.link_hydrogen_variants()
+        return read
 
 
 def _read_pages(
