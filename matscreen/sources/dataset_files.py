@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -120,6 +120,11 @@ class HttpsDownloader:
                 file.write(chunk)
                 if self.progress is not None:
                     self.progress("download kB", done // 1000, total and total // 1000)
+        if total is not None and done < total:
+            raise SourceError(
+                f"{response.url} broke off after {done:,} of {total:,} bytes; nothing is kept, run "
+                "it again"
+            )
 
 
 def locate(
@@ -144,11 +149,8 @@ def locate(
         SourceError: The download failed, or a file is not the one that the registry knows.
     """
     folder = _mirror(mirror)
-    if folder is not None:
-        for name in LAYOUTS:
-            layout = dataset.layouts.get(name)
-            if layout is not None and (folder / layout.file).is_file():
-                return _checked(dataset, layout, folder / layout.file, "mirror")
+    for layout, path in _mirrored(dataset, folder):
+        return _checked(dataset, layout, path, "mirror")
     home = dataset.layouts.get("home")
     if home is None or home.url is None:
         raise InputError(_not_to_be_had(dataset, folder))
@@ -185,11 +187,8 @@ def where(
         this machine.
     """
     folder = _mirror(mirror)
-    if folder is not None:
-        for name in LAYOUTS:
-            layout = dataset.layouts.get(name)
-            if layout is not None and (folder / layout.file).is_file():
-                return "mirror", folder / layout.file
+    for _, path in _mirrored(dataset, folder):
+        return "mirror", path
     home = dataset.layouts.get("home")
     if home is None or home.url is None:
         return "needs a mirror", None
@@ -198,7 +197,14 @@ def where(
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file."""
+    """Return the sha256 of a file; of a folder, that of the names and hashes of its files."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for inside in sorted(path.rglob("*")):
+            if inside.is_file():
+                name = inside.relative_to(path).as_posix()
+                digest.update(f"{name} {sha256_of(inside)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -230,7 +236,8 @@ def _download(
     except ValueError as error:  # pooch: the hash differs; the file was deleted
         raise SourceError(
             f"{dataset.name}: the file at {url} is not the one known by sha256 {known}; nothing of "
-            "it was read"
+            "it was read and it was deleted. Try again; if it happens again, the file at its home "
+            f"has changed ({dataset.home_page})"
         ) from error
     except OSError as error:
         raise SourceError(f"{dataset.name}: cannot write to {cache}: {error}") from error
@@ -254,6 +261,16 @@ def _checked(dataset: Dataset, layout: Layout, path: Path, place: str) -> Origin
             "nothing of it was read. Fetch it again"
         )
     return Origin(path, layout, found, layout.sha256 is not None, place)
+
+
+def _mirrored(dataset: Dataset, folder: Path | None) -> Iterator[tuple[Layout, Path]]:
+    """Yield the layouts of a set that a mirror folder holds, with their places in it."""
+    for name in LAYOUTS if folder is not None else ():
+        layout = dataset.layouts.get(name)
+        if folder is not None and layout is not None:
+            path = folder / layout.file
+            if path.is_file() or (layout.is_folder and path.is_dir()):
+                yield layout, path
 
 
 def _mirror(mirror: str | os.PathLike[str] | None) -> Path | None:

@@ -6,11 +6,15 @@ imported. Sizes are limited after decompression too.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +39,7 @@ def read_frame(path: Path, format: str) -> pd.DataFrame:  # noqa: A002
 
     Args:
         path: The file; a name ending in .gz is decompressed.
-        format: `csv` or `frame`.
+        format: `csv`, `frame` or `records`.
 
     Raises:
         SourceError: The file is not of this format, or larger than `MAX_TEXT` unpacked.
@@ -48,6 +52,8 @@ def read_frame(path: Path, format: str) -> pd.DataFrame:  # noqa: A002
             # As text: sodium nitride is written NaN, and so would be a missing formula.
             return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         document = json.loads(content)
+        if format == "records":
+            return pd.DataFrame(_records(document))
         return pd.DataFrame(document["data"], columns=document["columns"])
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path}: not a readable {format} table ({error})") from error
@@ -71,11 +77,12 @@ def read_cells(path: Path, cells: Cells) -> dict[str, Any]:
 
 
 def read_crystal(entry: Any, member: str | None = None) -> Crystal:
-    """Read one crystal from JSON: a pymatgen structure, or lattice, species and coordinates.
+    """Read one crystal from JSON: of pymatgen, of JARVIS, or lattice, species and coordinates.
 
     Args:
         entry: A mapping. Either `lattice` (with `matrix`) and `sites`, as pymatgen writes it; or
-            `lattice` (three vectors) or `abc` and `angles`, with `species` and `frac_coords`.
+            `lattice` (three vectors) or `abc` and `angles`, with `species` and `frac_coords`; or
+            `lattice_mat`, `elements`, `coords` and `cartesian`, as JARVIS writes it.
         member: Key of the cell within the entry.
 
     Raises:
@@ -88,6 +95,8 @@ def read_crystal(entry: Any, member: str | None = None) -> Crystal:
     try:
         if "sites" in entry:
             return _from_sites(entry)
+        if "lattice_mat" in entry:
+            return _from_jarvis(entry)
         numbers = [_atomic_number(symbol) for symbol in entry["species"]]
         return Crystal(_lattice(entry), np.array(numbers), np.array(entry["frac_coords"]))
     except StructureError:
@@ -124,6 +133,25 @@ def _from_sites(entry: Mapping[str, Any]) -> Crystal:
     return Crystal(np.array(entry["lattice"]["matrix"]), np.array(numbers), np.array(coords))
 
 
+def _from_jarvis(entry: Mapping[str, Any]) -> Crystal:
+    lattice = np.array(entry["lattice_mat"], dtype=np.float64)
+    coords = np.array(entry["coords"], dtype=np.float64)
+    if entry["cartesian"]:
+        coords = coords @ np.linalg.inv(lattice)
+    numbers = [_atomic_number(symbol.strip()) for symbol in entry["elements"]]
+    return Crystal(lattice, np.array(numbers), coords)
+
+
+def _records(document: Any) -> list[dict[str, Any]]:
+    """Return the rows of a JSON list; the data of a computed entry lie beside its structure."""
+    entries = document["entries"] if isinstance(document, dict) else document
+    rows = []
+    for entry in entries:
+        data = entry.get("data")
+        rows.append({**data, **entry} if isinstance(data, dict) else entry)
+    return rows
+
+
 def _lattice(entry: Mapping[str, Any]) -> Any:
     if "lattice" in entry:
         return np.array(entry["lattice"])
@@ -146,11 +174,26 @@ def _atomic_number(symbol: str) -> int:
 
 def _content(path: Path) -> bytes:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            parts = list(_chunks(file))
-    except (OSError, EOFError) as error:
+        with ExitStack() as stack:
+            parts = list(_chunks(_opened(path, stack)))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise SourceError(f"{path}: cannot be read ({error})") from error
     return b"".join(parts)
+
+
+def _opened(path: Path, stack: ExitStack) -> Any:
+    """Open a file, packed or not; of a zip archive the only file."""
+    if path.suffix == ".gz":
+        return stack.enter_context(gzip.open(path))
+    if path.suffix == ".bz2":
+        return stack.enter_context(bz2.open(path))
+    if path.suffix == ".zip":
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        inside = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(inside) != 1:
+            raise SourceError(f"{path}: {len(inside)} files in it, one is expected")
+        return stack.enter_context(archive.open(inside[0]))
+    return stack.enter_context(path.open("rb"))
 
 
 def _chunks(file: Any) -> Iterator[bytes]:
@@ -158,5 +201,7 @@ def _chunks(file: Any) -> Iterator[bytes]:
     while chunk := file.read(1 << 20):
         total += len(chunk)
         if total > MAX_TEXT:
-            raise SourceError(f"{file.name}: larger than {MAX_TEXT:,} bytes unpacked")
+            raise SourceError(
+                f"{getattr(file, 'name', 'the file')}: larger than {MAX_TEXT:,} bytes unpacked"
+            )
         yield chunk

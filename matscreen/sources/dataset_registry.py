@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,8 +22,11 @@ LayoutName = Literal["mirror", "home"]
 LAYOUTS: Final[tuple[LayoutName, ...]] = ("mirror", "home")
 """Layouts a set may have, in the order in which a mirror folder is searched for them."""
 
-FORMATS: Final = ("csv", "frame")
-"""`csv`, also as .csv.gz; `frame` is a pandas table in JSON, orientation `split`, as .json.gz."""
+FORMATS: Final = ("csv", "frame", "records", "structures")
+"""`csv`, also as .csv.gz; `frame` is a pandas table in JSON, orientation `split`, as .json.gz;
+`records` a JSON list of mappings, or pymatgen entries with their `data`, as .json, .gz, .bz2 or the
+only file of a .zip; `structures` anything that the source `files` reads, also a folder: crystals
+without a table."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Layout:
         name: `home` or `mirror`.
         file: Name of the file.
         format: One of `FORMATS`.
-        formula: Column of the formula.
+        formula: Column of the formula; empty for `structures`, which have no columns.
         id: Columns that together name a row; its number when empty.
         sites: Columns of the elements on A and B; empty when the set does not say.
         anion: Column of the element on X; oxygen when None.
@@ -61,13 +64,15 @@ class Layout:
         sha256: Hash of the file; None when it is not known.
         size: Size, bytes; None when it is not known.
         rows: Rows of the complete set; None when not known.
+        parts: Number of files of a set in parts: `{part:03d}` in `file` and `url` is the number,
+            from 0; None for a set of one file.
         origin: Where address and hash were read.
     """
 
     name: LayoutName
     file: str
     format: str
-    formula: str
+    formula: str = ""
     id: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     anion: str | None = None
@@ -78,12 +83,18 @@ class Layout:
     sha256: str | None = None
     size: int | None = None
     rows: int | None = None
+    parts: int | None = None
     origin: str | None = None
 
     @property
     def has_structures(self) -> bool:
         """Whether crystals come with it."""
-        return self.structure is not None or self.cells is not None
+        return self.is_folder or self.structure is not None or self.cells is not None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is structure files, perhaps a folder of them, and no table."""
+        return self.format == "structures"
 
 
 @dataclass(frozen=True)
@@ -93,12 +104,12 @@ class Keep:
     Attributes:
         columns: Column by layout; a layout without one is not filtered.
         above: Smallest value, itself left out; None for no limit.
-        equals: The text the column must hold; None for any.
+        equals: The texts of which the column must hold one; None for any.
     """
 
     columns: Mapping[str, str]
     above: float | None = None
-    equals: str | None = None
+    equals: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -204,12 +215,34 @@ def get_dataset(name: str) -> Dataset:
         InputError: No set has this name.
     """
     registry = _registry()
+    base, slash, part = name.partition("/")
     for dataset in registry.values():
-        if name == dataset.name or name in dataset.aliases:
-            return dataset
+        if base == dataset.name or base in dataset.aliases:
+            return _part(dataset, part if slash else None)
     near = difflib.get_close_matches(name, registry, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputError(f"unknown data set {name!r}{hint}; known: {', '.join(registry)}")
+
+
+def _part(dataset: Dataset, asked: str | None) -> Dataset:
+    """Return a set with the file names and addresses of one of its parts, the first by default."""
+    most = max((layout.parts or 0 for layout in dataset.layouts.values()), default=0)
+    if not most:
+        if asked is not None:
+            raise InputError(f"{dataset.name} has no parts; leave out '/{asked}'")
+        return dataset
+    text = asked if asked is not None else "0"
+    if not (text.isascii() and text.isdigit() and int(text) < most):
+        raise InputError(f"{dataset.name} has the parts 0 to {most - 1}, not {text!r}")
+    layouts = {
+        name: replace(
+            layout,
+            file=layout.file.format(part=int(text)),
+            url=layout.url and layout.url.format(part=int(text)),
+        )
+        for name, layout in dataset.layouts.items()
+    }
+    return replace(dataset, layouts=layouts)
 
 
 @cache
@@ -280,6 +313,8 @@ def _layout(name: LayoutName, entry: Mapping[str, Any]) -> Layout:
             raise ValueError(f"{file!r} is no plain file name")
     if layout.format not in FORMATS:
         raise ValueError(f"unknown format {layout.format!r}; known: {', '.join(FORMATS)}")
+    if bool(layout.formula) == layout.is_folder:
+        raise ValueError("a table needs a column `formula`, and structure files have none")
     if layout.url is not None and urlsplit(layout.url).scheme != "https":
         raise ValueError(f"{layout.url!r} is not an https address")
     return layout
@@ -300,10 +335,14 @@ def _target(row: Mapping[str, Any]) -> Target:
         floor=row.get("floor"),
         noise=dict(row.get("noise", {})),
         keep=tuple(
-            Keep(_columns(rule), rule.get("above"), rule.get("equals"))
+            Keep(_columns(rule), rule.get("above"), _alternatives(rule.get("equals")))
             for rule in row.get("keep", ())
         ),
     )
+
+
+def _alternatives(given: str | list[str] | None) -> tuple[str, ...] | None:
+    return (given,) if isinstance(given, str) else None if given is None else tuple(given)
 
 
 def _columns(row: Mapping[str, Any]) -> dict[str, str]:

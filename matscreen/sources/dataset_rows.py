@@ -244,7 +244,7 @@ def _meets(rows: Rows, rule: Keep) -> npt.NDArray[np.bool_]:
     if column is not None and rule.above is not None:
         met &= rows.floats(column) > rule.above
     if column is not None and rule.equals is not None:
-        met &= np.array([text == rule.equals for text in rows.texts(column)], dtype=bool)
+        met &= np.array([text in rule.equals for text in rows.texts(column)], dtype=bool)
     return met
 
 

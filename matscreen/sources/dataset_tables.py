@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from matscreen.errors import InputError
 from matscreen.properties import get_property
 from matscreen.sources.base import Failure
 from matscreen.sources.dataset_files import Downloader, Origin, Progress, locate
@@ -120,6 +121,11 @@ def read_dataset(
         SourceError: It cannot be fetched or read, or is not the file that the registry knows.
     """
     dataset = get_dataset(name)
+    if all(layout.is_folder for layout in dataset.layouts.values()):
+        raise InputError(
+            f"{dataset.name} is crystals without values; pull it: matscreen pull dataset:"
+            f"{dataset.name}"
+        )
     origin = locate(dataset, mirror=mirror, cache=cache, downloader=downloader, progress=progress)
     rows, failures = good_rows(dataset, origin)
     first, members = merged(rows)

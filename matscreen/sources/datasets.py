@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.sources.base import Page, SourceItem
-from matscreen.sources.dataset_registry import get_dataset, list_datasets
+from matscreen.sources.dataset_files import locate
+from matscreen.sources.dataset_registry import Dataset, get_dataset, list_datasets
 from matscreen.sources.dataset_tables import DatasetTable, read_dataset
+from matscreen.sources.files import FilesSource
 from matscreen.structures import Crystal
 
 _PAGE: Final = 500
@@ -75,9 +78,46 @@ class DatasetSource:
         )
 
 
+@dataclass(frozen=True)
+class DatasetFiles:
+    """Gives every crystal of a published set of structure files.
+
+    Attributes:
+        dataset: The set.
+        path: Its file, folder or archive.
+        name: `dataset:` and the name of the set.
+    """
+
+    dataset: Dataset
+    path: Path
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"dataset:{self.dataset.name}")
+
+    def total(self) -> int | None:
+        """Say how many crystals there are, where that is cheap to know."""
+        return FilesSource(self.path).total()
+
+    def pages(self) -> Iterator[Page]:
+        """Read as the source `files` does; what an entry says of its licence goes first."""
+        for page in FilesSource(self.path).pages():
+            items = tuple(
+                replace(
+                    item,
+                    source=self.name,
+                    licence=item.licence or self.dataset.licence,
+                    attributes={**item.attributes, "citation": self.dataset.citation},
+                    method=self.name,
+                )
+                for item in page.items
+            )
+            yield replace(page, items=items)
+
+
 def open_dataset(
     target: str | None, *, mirror: str | os.PathLike[str] | None = None
-) -> DatasetSource:
+) -> DatasetSource | DatasetFiles:
     """Open `dataset:NAME`.
 
     Args:
@@ -92,6 +132,8 @@ def open_dataset(
         known = ", ".join(dataset.name for dataset in list_datasets() if dataset.has_structures)
         raise InputError(f"the source 'dataset' needs the name of a set: {known}")
     dataset = get_dataset(target)
+    if all(layout.is_folder for layout in dataset.layouts.values()):
+        return DatasetFiles(dataset, locate(dataset, mirror=mirror).path)
     if dataset.has_structures:
         table = read_dataset(target, mirror)
         if table.crystals is not None:

@@ -175,6 +175,31 @@ def test_a_refusal_is_a_source_error(tmp_path, status):
         download("https://example.org/gone", str(tmp_path / "gone"))
 
 
+def test_a_download_that_breaks_off_leaves_nothing_behind(tmp_path, monkeypatch):
+    whole = make.frame(
+        tmp_path / "expt_gap.json.gz", {"formula": ["SrTiO3"] * 50, "gap expt": [3.2] * 50}
+    ).read_bytes()
+    make.trust(monkeypatch, "expt_gap", tmp_path / "expt_gap.json.gz")
+
+    class Broken(httpx.SyncByteStream):
+        def __iter__(self):
+            yield whole[:20]
+            raise httpx.RemoteProtocolError("peer closed connection")
+
+    class Short(httpx.SyncByteStream):
+        def __iter__(self):
+            yield whole[:20]
+
+    headers = {"Content-Length": str(len(whole))}
+    for stream, said in ((Broken(), "peer closed"), (Short(), "broke off after 20 of")):
+        answer = client(lambda _request, s=stream: httpx.Response(200, stream=s, headers=headers))
+        with pytest.raises(SourceError, match=said):
+            read_dataset("expt_gap", downloader=HttpsDownloader(client=answer))
+        assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    # And the next attempt is served.
+    assert len(read_dataset("expt_gap", downloader=served(whole))) == 50
+
+
 def test_a_dead_connection_is_a_source_error(tmp_path):
     def handler(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route")

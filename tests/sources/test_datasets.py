@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import json
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +40,7 @@ def test_every_set_is_usable_and_says_where_it_comes_from():
         assert 1990 < dataset.year < 2030
         assert dataset.home_page.startswith("https://")
         assert dataset.doi is None or re.fullmatch(r"10\.\d{4,}/\S+", dataset.doi)
-        assert dataset.targets or dataset.classes
+        assert dataset.targets or dataset.classes or dataset.has_structures
         for layout in dataset.layouts.values():
             assert layout.url is None or layout.url.startswith("https://")
             assert layout.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", layout.sha256)
@@ -71,6 +74,8 @@ def test_only_names_of_the_registry_are_taken(name):
         ({"format": "pickle"}, "unknown format"),
         ({"structures": {"file": "/a.json", "key": "id"}}, "no plain file name"),
         ({"colour": "red"}, "colour"),
+        ({"formula": ""}, "needs a column `formula`"),
+        ({"format": "structures"}, "have none"),
     ],
 )
 def test_an_unsafe_or_misspelt_entry_is_refused(change, said):
@@ -259,6 +264,141 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
         read_dataset("materials_project_2018", tmp_path)
 
 
+# Records, parts, alternatives
+
+
+JARVIS = {
+    "jid": "JVASP-1", "formula": "SrTiO3", "formation_energy_peratom": -3.5, "ehull": -0.01,
+    "optb88vdw_bandgap": 1.8, "dfpt_piezo_max_dielectric": "na",
+    "atoms": {
+        "lattice_mat": (np.eye(3) * 3.9).tolist(), "elements": ["Sr ", "Ti", "O", "O", "O"],
+        "coords": make.PEROVSKITE, "cartesian": False,
+    },
+}  # fmt: skip
+
+
+def test_records_of_jarvis_are_read_from_their_zip(tmp_path):
+    cartesian = {**JARVIS["atoms"], "cartesian": True}
+    cartesian["coords"] = (np.array(make.PEROVSKITE) * 3.9).tolist()
+    rows = [
+        JARVIS,
+        {**JARVIS, "jid": "JVASP-2", "atoms": cartesian, "ehull": "na", "optb88vdw_bandgap": 0.0},
+        {**JARVIS, "jid": "JVASP-3", "atoms": {"lattice_mat": 1}},
+    ]
+    with zipfile.ZipFile(tmp_path / "jdft_3d-12-12-2022.json.zip", "w") as archive:
+        archive.writestr("jdft_3d-12-12-2022.json", json.dumps(rows))
+    table = read_dataset("jarvis_dft_3d_2022", tmp_path)
+    assert accounted(table)
+    assert table.ids == ("JVASP-1", "JVASP-2", "JVASP-3")
+    first, second, third = table.crystals
+    assert third is None
+    assert first.formula == second.formula == "SrTiO3"
+    np.testing.assert_allclose(first.frac_coords, second.frac_coords, atol=1e-12)
+    assert table.values["energy_above_hull"] == pytest.approx([0.0, np.nan, 0.0], nan_ok=True)
+    assert table.values["band_gap"] == pytest.approx([1.8, 0.0, 1.8])
+    with zipfile.ZipFile(tmp_path / "jdft_3d-12-12-2022.json.zip", "a") as archive:
+        archive.writestr("more.json", "[]")
+    with pytest.raises(SourceError, match="2 files in it"):
+        read_dataset("jarvis_dft_3d_2022", tmp_path)
+
+
+def test_a_part_of_alexandria_is_read_by_its_number(tmp_path):
+    entry = {
+        "data": {"mat_id": "agm1", "formula": "SrTiO3", "e_above_hull": 0.02, "band_gap_ind": 1.7},
+        "entry_id": "x", "structure": make.structure("Sr", "Ti"), "energy": -1.0,
+    }  # fmt: skip
+    for part in (0, 7):
+        document = {"entries": [{**entry, "data": {**entry["data"], "mat_id": f"agm{part}"}}]}
+        path = tmp_path / f"alexandria_{part:03d}.json.bz2"
+        path.write_bytes(bz2.compress(json.dumps(document).encode()))
+    for name, expected in (("alexandria_pbe", "agm0"), ("alexandria_pbe/7", "agm7")):
+        (page,) = open_source(f"dataset:{name}", mirror=tmp_path).pages()
+        (item,) = page.items
+        assert item.source == "dataset:alexandria_pbe"
+        assert item.source_id == expected
+        assert item.properties == pytest.approx({"energy_above_hull": 0.02, "band_gap": 1.7})
+    url = get_dataset("alexandria_pbe/49").layouts["home"].url
+    assert url.endswith("/alexandria_049.json.bz2")
+    for wrong in ("alexandria_pbe/50", "alexandria_pbe/-1", "alexandria_pbe/x", "alexandria_pbe/"):
+        with pytest.raises(InputError, match="has the parts 0 to 49"):
+            get_dataset(wrong)
+    with pytest.raises(InputError, match="has no parts"):
+        get_dataset("expt_gap/1")
+
+
+def test_a_condition_may_have_alternatives(tmp_path, monkeypatch):
+    path = make.frame(
+        tmp_path / "citrine_thermal_conductivity.json.gz",
+        {"formula": ["MgO", "CaO", "BaO"], "k_expt": [50.0, 20.0, 9.0],
+         "k_condition": ["Room temperature", "500", "298"]},
+    )  # fmt: skip
+    make.trust(monkeypatch, "citrine_thermal_conductivity", path)
+    table = read_dataset("citrine_thermal_conductivity", tmp_path)
+    assert table.values["thermal_conductivity"] == pytest.approx([50.0, np.nan, 9.0], nan_ok=True)
+    assert table.omitted["thermal_conductivity"] == {"filtered": 1}
+
+
+# Sets of structure files
+
+
+def optimade_lines(path: Path) -> Path:
+    attributes = {
+        "lattice_vectors": (np.eye(3) * 4).tolist(),
+        "cartesian_site_positions": (np.array(make.PEROVSKITE) * 4).tolist(),
+        "species": [{"name": s, "chemical_symbols": [s]} for s in ("Sr", "Ti", "O")],
+        "species_at_sites": ["Sr", "Ti", "O", "O", "O"],
+    }
+    entries = [
+        {"id": "a", "type": "structures", "attributes": {**attributes, "_exmpl_licence": "CC0"}},
+        {"id": "b", "type": "structures", "attributes": attributes},
+        {"id": "c", "type": "structures", "attributes": {}},
+    ]
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, entries)).encode()))
+    return path
+
+
+def test_a_file_of_optimade_entries_is_pulled_as_a_set(tmp_path):
+    optimade_lines(tmp_path / "optimade_abo3_structures.jsonl.gz")
+    source = open_source("dataset:optimade_abo3_structures", mirror=tmp_path)
+    assert isinstance(source, Source)
+    (page,) = source.pages()
+    assert [item.source_id for item in page.items] == ["a", "b"]
+    assert {item.source for item in page.items} == {"dataset:optimade_abo3_structures"}
+    assert [item.licence for item in page.items] == [
+        "CC0", get_dataset("optimade_abo3_structures").licence,
+    ]  # fmt: skip
+    assert [failure.reason for failure in page.failures] == ["not_periodic"]
+    with pytest.raises(InputError, match="matscreen pull dataset:optimade_abo3_structures"):
+        read_dataset("optimade_abo3_structures", tmp_path)
+    with pytest.raises(InputError, match="--mirror"):
+        open_source("dataset:optimade_abo3_structures")
+
+
+def test_a_folder_of_files_is_pulled_as_a_set(tmp_path):
+    from pymatgen.core import Structure
+
+    folder = tmp_path / "cod_cif" / "oxides"
+    folder.mkdir(parents=True)
+    Structure.from_dict(make.structure("Ba", "Ti")).to(filename=str(folder / "a.cif"))
+    (folder / "b.cif").write_text("not a crystal")
+    source = open_source("dataset:cod_cif", mirror=tmp_path)
+    assert source.total() == 2
+    (page,) = source.pages()
+    assert [item.source_id for item in page.items] == ["oxides/a.cif"]
+    assert [failure.source_id for failure in page.failures] == ["oxides/b.cif"]
+    assert page.items[0].licence == "public domain"
+
+
+@pytest.mark.skipif(REAL is None, reason="MATSCREEN_MIRROR names no folder of published sets")
+@pytest.mark.parametrize(("name", "least"), [("optimade_abo3_structures", 342), ("cod_cif", 300)])
+def test_real_structure_files_are_pulled(name, least):
+    layout = get_dataset(name).layouts["mirror"]
+    if not (Path(REAL) / layout.file).exists():
+        pytest.skip("not in this mirror")
+    pages = list(open_source(f"dataset:{name}", mirror=REAL).pages())
+    assert sum(len(page.items) for page in pages) >= least
+
+
 # The source
 
 
@@ -336,7 +476,9 @@ def test_a_set_that_cannot_be_pulled(target, said):
     [
         d.name
         for d in list_datasets()
-        if "mirror" in d.layouts and d.name != "materials_project_2018"
+        if "mirror" in d.layouts
+        and not d.layouts["mirror"].is_folder
+        and d.name != "materials_project_2018"
     ],
 )
 def test_real_sets_lose_nothing(name):
