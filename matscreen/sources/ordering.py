@@ -18,10 +18,11 @@ from matscreen.descriptors.oxidation import oxidation_states
 from matscreen.errors import StructureError
 from matscreen.identity import SYMPREC, Registry, analyze_symmetry
 from matscreen.sources.base import Failure, Page, SourceItem
-from matscreen.sources.cleaning import MIN_DISTANCE, SHORTEST_BOND
+from matscreen.sources.cleaning import MIN_DISTANCE, SHORTEST_BOND, clean
 from matscreen.sources.contacts import covalent_radii
 from matscreen.sources.disorder import DisorderedCrystal
 from matscreen.sources.flags import flag
+from matscreen.sources.suitability import out_of_scope
 from matscreen.sources.supercells import Supercell, primitive_parent, supercells
 from matscreen.structures import Crystal, CrystalBatch, FloatArray, IntArray
 
@@ -76,12 +77,17 @@ def order(disordered: DisorderedCrystal, limits: OrderingLimits) -> tuple[Orderi
     `OCCUPANCY_TOLERANCE`, is decorated in all ways that leave no two atoms on each other, in every
     superlattice of that size. Decorations that the symmetry of the disordered crystal takes into
     each other count once. Kept are those with the lowest Ewald energy of formal charges, of equal
-    energies (isovalent elements, or no neutral charges) the ones with the most symmetry.
+    energies (isovalent elements, or no neutral charges) the ones with the most symmetry; those
+    that `clean` refuses are passed over.
 
     Raises:
-        StructureError: `disordered`: the cell, or the number of decorations, is too large, or
-            every decoration has overlapping atoms.
+        StructureError: `disordered`: its elements are not screened, the cell or the number of
+            decorations is too large, or no decoration is a credible crystal.
     """
+    elements = frozenset(number for shares in disordered.occupancies for number in shares)
+    reason = out_of_scope(elements)
+    if reason is not None:
+        raise StructureError("disordered", f"not ordered: {disordered.formula} {reason[1]}")
     kinds, shares = _kinds(disordered)
     parent = primitive_parent(
         disordered.lattice, disordered.frac_coords, kinds, symprec=max(SYMPREC, 0.01)
@@ -104,7 +110,12 @@ def order(disordered: DisorderedCrystal, limits: OrderingLimits) -> tuple[Orderi
         raise StructureError(
             "disordered", f"every ordering of {disordered.formula} has overlapping atoms"
         )
-    return _best(crystals, limits.kept)
+    best = _best(crystals, limits.kept)
+    if not best:
+        raise StructureError(
+            "disordered", f"no ordering of {disordered.formula} is a credible crystal"
+        )
+    return best
 
 
 def order_page(page: Page, limits: OrderingLimits, source: str) -> Page:
@@ -287,6 +298,8 @@ def _best(crystals: list[Crystal], kept: int) -> tuple[Ordering, ...]:
         for i in tied:
             symmetry[i] = _operations(crystals[i])
         for i in sorted(tied, key=lambda i: (-symmetry[i], i)):
+            if isinstance(clean([crystals[i]])[0], StructureError):
+                continue
             # Superlattices that differ may hold one and the same crystal.
             if registry.assign(crystals[i]).is_new:
                 chosen.append(i)

@@ -36,14 +36,15 @@ def check_scope(crystal: Crystal) -> None:
         raise StructureError(
             "too_large", f"{crystal.nsites} sites in the cell, at most {MAX_SITES} are taken"
         )
-    reason = _out_of_scope(frozenset(np.unique(crystal.atomic_numbers).tolist()))
+    reason = out_of_scope(frozenset(np.unique(crystal.atomic_numbers).tolist()))
     if reason is not None:
         code, text = reason
         raise StructureError(code, f"{crystal.formula} {text}")
 
 
 @lru_cache(maxsize=100_000)
-def _out_of_scope(elements: frozenset[int]) -> tuple[str, str] | None:
+def out_of_scope(elements: frozenset[int]) -> tuple[str, str] | None:
+    """Return reason and detail when compounds of these elements are not screened, else None."""
     if _OXYGEN not in elements:
         return "no_oxygen", "has no oxygen"
     if elements == {_OXYGEN}:

@@ -94,6 +94,23 @@ def test_split_sites_are_never_filled_both() -> None:
     assert (only.crystal.formula, only.crystal.nsites) == ("BaTiO3", 5)
 
 
+def test_elements_that_are_not_screened_are_not_ordered() -> None:
+    alloy = DisorderedCrystal(np.eye(3) * 3.0, np.zeros((1, 3)), ({28: 0.5, 26: 0.5},))
+    with pytest.raises(StructureError, match=r"not ordered: Ni0\.5 Fe0\.5 has no oxygen"):
+        order(alloy, OrderingLimits())
+
+
+def test_an_ordering_that_is_no_crystal_is_passed_over() -> None:
+    # The other place of the oxygen lies 1.44 Å from an oxygen: a peroxide.
+    coords = np.array([*PEROVSKITE, [0.5, 0.0, 0.86]])
+    occupancies = ({56: 1.0}, {22: 1.0}, {8: 0.5}, {8: 1.0}, {8: 1.0}, {8: 0.5})
+    (only,) = order(DisorderedCrystal(np.eye(3) * 4.0, coords, occupancies), OrderingLimits())
+    assert only.distinct == 2
+    assert structure_id(only.crystal) == structure_id(
+        Crystal(np.eye(3) * 4.0, np.array([56, 22, 8, 8, 8]), PEROVSKITE)
+    )
+
+
 def test_vacancies_leave_their_site_empty() -> None:
     occupancies = ({56: 1.0}, {22: 1.0}, {8: 2 / 3}, {8: 2 / 3}, {8: 2 / 3})
     found = order(DisorderedCrystal(np.eye(3) * 4.0, PEROVSKITE, occupancies), OrderingLimits())
