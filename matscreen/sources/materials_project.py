@@ -202,6 +202,7 @@ class MaterialsProjectSource:
 def open_materials_project(
     target: str | None = None,
     *,
+    family: str | None = None,
     elements: str | Sequence[str] = (),
     exclude_elements: str | Sequence[str] = (),
     max_hull: float | None = None,
@@ -215,7 +216,8 @@ def open_materials_project(
     """Open `materials_project`, `materials_project:perovskites` or `materials_project:oxides`.
 
     Args:
-        target: Kind of compound; perovskites by default.
+        target: Kind of compound; perovskites (ABO3 of any two elements) by default.
+        family: The same as an option; `simple_perovskites` is another word for perovskites.
         elements: Elements that must be there, a list or `Ti,Ba`.
         exclude_elements: Elements that must not be there.
         max_hull: Largest energy above the hull, eV/atom.
@@ -230,10 +232,12 @@ def open_materials_project(
         InputError: No key is set, or an option is out of range.
         MissingDependencyError: mp-api is not installed.
     """
-    kind = target or "perovskites"
+    if target and family and target != family:
+        raise InputError(f"two kinds of compound are given: {target} and {family}")
+    kind = (target or family or "perovskites").removeprefix("simple_")
     if kind not in get_args(Kind):
         raise InputError(
-            f"materials_project:{kind} is not known; take {' or '.join(get_args(Kind))}"
+            f"materials_project cannot be asked for {kind!r}; take {' or '.join(get_args(Kind))}"
         )
     if max_hull is not None and not 0 <= max_hull < 10:
         raise InputError(f"max_hull is {max_hull} eV/atom; it lies from 0 to 10")

@@ -139,6 +139,8 @@ def test_queries_are_those_that_were_asked(fake):
 
     assert ids() == ["mp-1", "mp-2", "mp-5"]
     assert ids("oxides") == ["mp-1", "mp-2", "mp-5", "mp-9"]
+    assert ids(family="oxides") == ids("oxides")
+    assert ids(family="simple_perovskites") == ids()
     assert ids("oxides", max_sites=4) == ["mp-9"]
     assert ids(max_hull=0.1) == ["mp-1", "mp-5"]
     assert ids(elements="Ti", exclude_elements=["Pb"]) == ["mp-1"]
@@ -409,6 +411,8 @@ def test_the_keyring_is_read_and_a_broken_one_is_none(monkeypatch):
     ("target", "options", "said"),
     [
         ("perovskite", {}, "perovskites or oxides"),
+        ("", {"family": "layered_perovskites"}, "perovskites or oxides"),
+        ("oxides", {"family": "perovskites"}, "two kinds"),
         ("", {"max_hull": -1.0}, "max_hull"),
         ("", {"max_sites": 0}, "max_sites"),
         ("", {"max_items": 0}, "max_items"),
