@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from matscreen.store import Store
 
 
-def pull(store: Store, spec: str, **options: Any) -> pd.DataFrame:
+def pull(store: Store, spec: str, *, refresh: bool = False, **options: Any) -> pd.DataFrame:
     """Bring the candidates of a source into the store.
+
+    A pull from databases goes on where an earlier one stopped, and once it is complete brings only
+    what is new or changed.
 
     Args:
         store: Where the tables live.
-        spec: `bundle`, `prototypes`, `files:PATH`, `optimade`, `dataset:NAME`.
-        **options: Options of the source, such as `url` and `filter` of `optimade`, and `mirror` of
-            `dataset`.
+        spec: `bundle`, `prototypes`, `files:PATH`, `dataset:NAME`, `materials_project`,
+            `optimade:mp,oqmd`, `optimade:all` or `optimade:URL`.
+        refresh: Read a finished query to a database whole again.
+        **options: Options of the source, such as `family`, `elements`, `max_hull` and `filter` of
+            `optimade`, and `mirror` of `dataset`.
 
     Returns:
         The candidates of that source, rows of the `candidates` table.
@@ -37,7 +42,7 @@ def pull(store: Store, spec: str, **options: Any) -> pd.DataFrame:
     if spec in {"bundle", "store"}:
         pulled = stages.select(store, spec)
     else:
-        pulled = stages.pull(store, open_source(spec, **options), spec=spec)
+        pulled = stages.pull(store, open_source(spec, **options), spec=spec, refresh=refresh)
     table: pd.DataFrame = store.read("candidates").to_pandas()
     return table[table["structure_id"].isin(pulled.ids)].reset_index(drop=True)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matscreen.sources.counting import Count
 
 DASH = "–"
+_LIVE = ("entries", "rate", "new", "duplicate", "failed", "error")
 
 
 @contextmanager
@@ -21,41 +22,45 @@ def database_bars(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
         yield lambda _tally: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     # Progress goes to stderr so that a piped stdout holds results only.
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description:<26}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[counts]}", markup=False),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        *(TextColumn(f"{{task.fields[{name}]}}", justify="right") for name in _LIVE),
     )
     with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
         tasks: dict[str, Any] = {}
 
         def show(tally: Tally) -> None:
             if tally.name not in tasks:
-                tasks[tally.name] = bars.add_task(tally.name, total=None, counts="")
+                tasks[tally.name] = bars.add_task(
+                    tally.name, total=None, **dict.fromkeys(_LIVE, "")
+                )
             whole = tally.expected if tally.expected and tally.expected >= tally.seen else None
             done = tally.finished or tally.error is not None
             bars.update(
                 tasks[tally.name],
                 completed=tally.seen,
                 total=max(tally.seen, 1) if done else whole,
-                counts=_counts(tally),
+                **_live(tally),
             )
 
         yield show
 
 
-def _counts(tally: Tally) -> str:
+def _live(tally: Tally) -> dict[str, str]:
     of = f"/{tally.expected:,}" if tally.expected and not tally.finished else ""
-    parts = [f"{tally.seen:,}{of} entries", f"{tally.rate:,.0f}/s", f"{tally.new:,} new"]
-    parts += [f"{tally.duplicates:,} duplicate"] if tally.duplicates else []
-    parts += [f"{tally.failed:,} failed"] if tally.failed else []
-    parts += ["stopped by an error"] if tally.error else []
-    return "  ".join(parts)
+    return {
+        "entries": f"{tally.seen:,}{of}",
+        "rate": f"{tally.rate:,.0f}/s",
+        "new": f"{tally.new:,} new",
+        "duplicate": f"{tally.duplicates:,} duplicate" if tally.duplicates else "",
+        "failed": f"{tally.failed:,} failed" if tally.failed else "",
+        "error": "[red]error[/]" if tally.error else "",
+    }
 
 
 def summary(tallies: Sequence[Tally], store: Path) -> Any:

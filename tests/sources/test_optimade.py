@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
 from collections.abc import Callable
 
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matscreen.errors import InputError, SourceError
 from matscreen.sources import open_source
 from matscreen.sources.base import Source
 from matscreen.sources.http import HostGates, Politeness, Retry
 from matscreen.sources.optimade import OptimadeSource, open_optimade
+from matscreen.sources.streams import RawPage
 
 BASE = "https://example.org/optimade"
 COORDS = np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
@@ -400,3 +405,42 @@ def test_the_reference_server_is_read_whole(serve_optimade) -> None:
         list(open_source("optimade", url=url, filter="_exmpl_hull<0.1").pages())
     everything = open_source("optimade", url=url, filter='elements HAS "O"', page_limit=6)
     assert sum(len(p.items) + len(p.failures) for p in everything.pages()) == len(rows)
+
+
+# ---------------------------------------------------------------- fuzzing
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["O", "Ba", "vacancy", "X", "disorder", "../../etc/passwd", "\x00"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["name", "chemical_symbols", "concentration"]), inner)
+    ),
+    max_leaves=8,
+)
+FIELDS = sorted(entry("s")["attributes"])
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1), st.one_of(st.just("s"), JSON))
+def test_any_entry_is_an_item_or_a_failure(changes: dict, name: object) -> None:
+    broken = entry("s", **changes) | {"id": name}
+    page = OptimadeSource(BASE).page(RawPage(BASE, 1, [broken, entry("good"), changes, name]))
+    assert len(page.items) + len(page.failures) == 4
+    assert "good" in {item.source_id for item in page.items}
+
+
+@given(JSON, JSON)
+def test_any_frame_of_a_page_is_read_or_refused(links: object, meta: object) -> None:
+    def server(request: httpx.Request) -> httpx.Response:
+        body = json.dumps({"data": [entry("s")], "links": {"next": links}, "meta": meta})
+        return httpx.Response(200, content=body)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
+    source = OptimadeSource(BASE, client=client, gates=HostGates(Politeness(interval=0.0)))
+    found = []
+    with contextlib.suppress(SourceError):
+        found.extend(source.pages())
+    assert [item.source_id for page in found for item in page.items] == ["s"]
