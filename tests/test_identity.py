@@ -20,6 +20,7 @@ from matscreen.identity import (
     structure_id,
 )
 from matscreen.structures import Crystal
+from tests.crystal_copies import bundle_sample, described, relaxed
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Set OLD_ERROR_HANDLING:DeprecationWarning",
@@ -302,3 +303,71 @@ def test_what_has_no_symmetry_is_a_bad_structure_not_a_crash():
     with pytest.raises(StructureError) as caught:
         Registry().assign(overlapping)
     assert caught.value.reason in {"no_symmetry", "no_invariant"}
+
+
+# --- batches, order and near-ties -------------------------------------------------------------
+
+
+def test_a_batch_is_assigned_as_one_by_one_however_it_is_cut():
+    rng = np.random.default_rng(0)
+    sample = bundle_sample(1)[:40]
+    copies = [described(crystal, rng) for crystal in sample[:20]]
+    strained = [relaxed(crystal, rng, strain=0.01, shift=0.01) for crystal in sample[:20]]
+    crystals = [*sample, *copies, *strained]
+    crystals = [crystals[i] for i in rng.permutation(len(crystals))]
+    alone, whole, cut = Registry(), Registry(), Registry()
+    one_by_one = [alone.assign(crystal) for crystal in crystals]
+    assert whole.assign_batch(crystals) == one_by_one
+    assert cut.assign_batch(crystals[:7]) + cut.assign_batch(crystals[7:]) == one_by_one
+    assert sum(identity.is_new for identity in one_by_one) < len(crystals) - 15
+
+
+def test_two_processes_assign_as_one(monkeypatch):
+    monkeypatch.setattr("matscreen.fingerprints._CHUNK", 10)
+    crystals = bundle_sample(1)[:25]
+    assert Registry().assign_batch(crystals, workers=2) == Registry().assign_batch(crystals)
+
+
+def test_a_chain_depends_on_the_order_of_arrival_only(cubic_perovskite):
+    # The 60th neighbour moves by 1.73 times the cell: neighbours in the chain are 0.0078 Å apart.
+    first, middle, last = (cubic_perovskite(38, 22, cell=cell) for cell in (3.9, 3.9045, 3.909))
+    ends_first = Registry().assign_batch([first, last, middle])
+    assert ends_first[0].structure_id != ends_first[1].structure_id
+    assert ends_first[2].structure_id in {x.structure_id for x in ends_first[:2]}
+    middle_first = Registry().assign_batch([middle, first, last])
+    assert len({x.structure_id for x in middle_first}) == 1
+    assert Registry().assign_batch([first, last, middle]) == ends_first
+
+
+def test_the_first_to_come_represents_a_structure(cubic_perovskite):
+    first, second = (cubic_perovskite(38, 22, cell=cell) for cell in (3.9, 3.902))
+    registry = Registry()
+    leader, follower = registry.assign_batch([first, second])
+    assert leader.structure_id == structure_id(first) == follower.structure_id
+    assert (leader.is_new, follower.is_new) == (True, False)
+
+
+def test_a_material_does_not_drift_away_from_its_first_structure(
+    cubic_perovskite, polar_perovskite
+):
+    # Each is within 4 % of the one before, the last far from the first.
+    chain = [polar_perovskite(56, 22, c_over_a=1 + 0.02 * i, shift=0.03) for i in range(7)]
+    found = Registry().assign_batch(chain)
+    assert found[1].material_id == found[0].material_id
+    assert found[-1].material_id != found[0].material_id
+    # Volume alone is no difference.
+    cubic = [cubic_perovskite(38, 22, cell=cell) for cell in (3.6, 3.9, 4.2)]
+    assert len({x.material_id for x in Registry().assign_batch(cubic)}) == 1
+
+
+def test_a_phase_that_lost_its_founder_keeps_its_material(cubic_perovskite):
+    crystals = [cubic_perovskite(38, 22, cell=cell) for cell in (3.9, 3.93, 3.96)]
+    identities = Registry().assign_batch(crystals)
+    rows = [
+        tables.candidate_row(
+            crystal, structure_id=identity.structure_id, material_id=identity.material_id
+        )
+        for crystal, identity in zip(crystals, identities, strict=True)
+    ]
+    later = Registry.from_candidates(tables.from_rows("candidates", rows[1:]))
+    assert later.assign(crystals[0]).material_id == identities[0].material_id
