@@ -46,13 +46,25 @@ class RefusedError(SourceError):
         super().__init__(f"{short_url(url)} answered {status}{f': {detail}' if detail else ''}")
 
 
+class NoAnswerError(SourceError):
+    """No usable answer came in all attempts.
+
+    Attributes:
+        overloaded: The last attempt ended in a timeout or a 5xx: less at once may help.
+    """
+
+    def __init__(self, message: str, *, overloaded: bool) -> None:
+        self.overloaded = overloaded
+        super().__init__(message)
+
+
 @dataclass(frozen=True)
 class Retry:
     """How long to insist.
 
     Attributes:
         attempts: Most attempts of one request.
-        total: Most repeated attempts over the life of a client.
+        total: Most repeated attempts over the life of a client, less one for each answer.
         first_wait: Wait before the second attempt, s; doubled each time.
         longest_wait: Longest single wait, s; a server that asks for more ends the run.
     """
@@ -145,10 +157,12 @@ class JsonClient:
         shown = short_url(url)
         for attempt in range(1, most + 1):
             asked: float | None = None
+            overloaded = False
             try:
                 response = await self._send(url, params)
             except httpx.TransportError as error:
                 trouble = f"{type(error).__name__} {error}".strip()
+                overloaded = isinstance(error, httpx.ReadTimeout)
                 if isinstance(error, httpx.ConnectError):
                     most = min(most, _CONNECT_ATTEMPTS)
             except httpx.HTTPError as error:
@@ -156,15 +170,23 @@ class JsonClient:
             else:
                 if not _is_temporary(response.status_code):
                     try:
-                        return _document(response)
+                        document = _document(response)
                     except _BrokenError as error:
                         trouble = str(error)
                         most = min(most, _BROKEN_ATTEMPTS)
+                    else:
+                        # A pull of days meets many passing troubles; only a run of them ends it.
+                        self._repeated = max(self._repeated - 1, 0)
+                        return document
                 else:
                     trouble = f"status {response.status_code}"
+                    overloaded = response.status_code >= 500
                     asked = _retry_after(response)
             if attempt >= most or self._repeated >= self.retry.total:
-                raise SourceError(f"{shown} gave no answer in {attempt} attempts: {trouble}")
+                raise NoAnswerError(
+                    f"{shown} gave no answer in {attempt} attempts: {trouble}",
+                    overloaded=overloaded,
+                )
             if asked is not None and asked > self.retry.longest_wait:
                 raise SourceError(f"{shown} asks to come back in {asked:.0f} s ({trouble})")
             self._repeated += 1

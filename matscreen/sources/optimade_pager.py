@@ -12,12 +12,14 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from matscreen.errors import InputError, SourceError
-from matscreen.sources.http import JsonClient, RefusedError, short_url
+from matscreen.sources.http import JsonClient, NoAnswerError, RefusedError, short_url
 from matscreen.sources.optimade_entries import STRUCTURE_FIELDS, entry_id, wanted_fields
 from matscreen.sources.optimade_query import changed_since, provider_fields
 from matscreen.sources.streams import PageCache, RawPage
 
 _PAGE_LIMITS = (500, 200, 100, 50, 20, 10, 1)
+_BEARABLE_LIMITS = (100, 20)
+_ATTEMPTS_OF_LARGE_PAGES: Final = 3
 _MOST_IDLE_PAGES: Final = 3
 
 
@@ -116,13 +118,15 @@ class Pager:
         document = await self.http.get(f"{self.base_url}/structures", params)
         return data_returned(document), _count(document, "data_available")
 
-    async def _get(self, url: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def _get(
+        self, url: str, params: Mapping[str, str] | None = None, *, attempts: int | None = None
+    ) -> dict[str, Any]:
         """Fetch a listing, or take it from those that wait to be stored."""
         address = str(httpx.URL(url, params=dict(params))) if params else url
         kept = self.cache.get(address) if self.cache else None
         if kept is not None:
             return dict(kept)
-        document = await self.http.get(address)
+        document = await self.http.get(address, attempts=attempts)
         if not isinstance(document.get("data"), list):
             raise SourceError(f"{short_url(url)} is no OPTIMADE listing: its data is no list")
         if self.cache:
@@ -150,13 +154,20 @@ class Pager:
             asked = changed_since(self.filter, since) if since else self.filter
             if asked:
                 params["filter"] = asked
+            smaller = _smaller_page(limit)
             try:
-                document = await self._get(url, params)
+                # A page that is too much for the server is not insisted on.
+                attempts = _ATTEMPTS_OF_LARGE_PAGES if smaller else None
+                document = await self._get(url, params, attempts=attempts)
             except RefusedError as refusal:
                 lower = lower_limit(refusal, limit)
                 if lower is None:
                     raise
                 limit = lower
+            except NoAnswerError as trouble:
+                if not trouble.overloaded or smaller is None:
+                    raise
+                limit = smaller
             else:
                 return str(httpx.URL(url, params=params)), document
 
@@ -204,6 +215,11 @@ class Pager:
         found = data if isinstance(data, dict) else {}
         attributes = found.get("attributes")
         return {**found, **attributes} if isinstance(attributes, dict) else found
+
+
+def _smaller_page(limit: int) -> int | None:
+    """Return the page limit for a server that cannot bear this one; None if it must be borne."""
+    return next((n for n in _BEARABLE_LIMITS if n < limit), None)
 
 
 def lower_limit(refusal: RefusedError, limit: int) -> int | None:

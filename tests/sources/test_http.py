@@ -12,7 +12,14 @@ import httpx
 import pytest
 
 from matscreen.errors import InputError, SourceError
-from matscreen.sources.http import HostGates, JsonClient, Politeness, RefusedError, Retry
+from matscreen.sources.http import (
+    HostGates,
+    JsonClient,
+    NoAnswerError,
+    Politeness,
+    RefusedError,
+    Retry,
+)
 
 URL = "https://example.org/v1/things?page=3"
 FINE = httpx.Response(200, json={"data": [1]})
@@ -79,11 +86,30 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for() -> None:
 
 
 def test_the_total_of_repeated_attempts_is_limited_over_all_requests() -> None:
-    patience = Patience(*[httpx.Response(503), FINE] * 5, total=3)
+    patience = Patience(*[httpx.Response(503), httpx.Response(503), FINE] * 5, total=4)
     for _ in range(3):
         patience.get()
-    patience.error()
-    assert len(patience.waits) == 3
+    # Each request cost two and gave one back.
+    assert "2 attempts" in str(patience.error())
+    assert len(patience.waits) == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "overloaded"),
+    [
+        (httpx.Response(502), True),
+        (httpx.ReadTimeout("slow"), True),
+        (httpx.Response(429), False),
+        (httpx.ConnectError("refused"), False),
+        (httpx.Response(200, content=b"{"), False),
+    ],
+)
+def test_an_overloaded_server_is_told_from_others(
+    answer: httpx.Response | Exception, overloaded: bool
+) -> None:
+    error = Patience(answer).error()
+    assert isinstance(error, NoAnswerError)
+    assert error.overloaded is overloaded
 
 
 @pytest.mark.parametrize(

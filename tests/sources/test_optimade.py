@@ -204,6 +204,21 @@ def test_page_limit_is_lowered_until_the_server_agrees(source, told: bool) -> No
     assert tried == ([300, 5, 5] if told else [300, 200, 100, 50, 20, 10, *[1] * 7])
 
 
+def test_a_server_that_breaks_down_under_large_pages_gets_small_ones(source, waits) -> None:
+    database = Database(SEVEN)
+
+    def weak(request: httpx.Request) -> httpx.Response:
+        answer = database(request)
+        if int(request.url.params.get("page_limit", 0)) > 20:
+            raise httpx.ReadTimeout("too much")
+        return answer
+
+    assert names(source(weak, page_limit=500).pages()) == ALL
+    tried = [int(url.params["page_limit"]) for url in database.requests]
+    assert tried == [500] * 3 + [100] * 3 + [20]
+    assert len(waits) == 4
+
+
 # ---------------------------------------------------------------- trouble that passes
 
 
