@@ -12,6 +12,7 @@ import typer
 
 from matscreen.commands.calibrate import calibrate
 from matscreen.commands.datasets import datasets
+from matscreen.commands.doctor import doctor
 from matscreen.commands.edge import app as edge
 from matscreen.commands.explain import explain
 from matscreen.commands.explain_model import explain_model
@@ -41,6 +42,7 @@ app.add_typer(export, name="export")
 app.add_typer(edge, name="edge")
 app.command()(pull)
 app.command()(datasets)
+app.command()(doctor)
 app.command()(simulate)
 app.command()(train)
 app.command()(explain)
@@ -103,31 +105,6 @@ def screen(
         from matscreen.console import screen_summary, terminal
 
         terminal().print(screen_summary(finished.result, folder=folder))
-
-
-@app.command()
-def doctor(store: StoreOption = DEFAULT_STORE) -> None:
-    """Check the installation: versions, shipped data, optional extras, the store."""
-    from importlib.metadata import PackageNotFoundError, version
-    from importlib.util import find_spec
-
-    from matscreen.config import shipped_screens
-    from matscreen.data import data_path
-
-    typer.echo(f"python {sys.version.split()[0]}")
-    for package in ("matscreen", "pymatgen", "scikit-learn", "prefect", "deltalake", "moyopy"):
-        try:
-            typer.echo(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            typer.echo(f"{package} is missing: reinstall matscreen")
-    typer.echo(f"data {data_path()}; screens: {', '.join(shipped_screens())}")
-    extras = {"simulate": "sevenn", "optimade": "optimade", "mp": "mp_api", "dask": "distributed"}
-    for extra, module in extras.items():
-        state = "installed" if find_spec(module) else f"absent (pip install 'matscreen[{extra}]')"
-        typer.echo(f"extra {extra}: {state}")
-    opened = _store(store)
-    for table in ("candidates", "labels", "predictions"):
-        typer.echo(f"store {store}: {table} version {opened.version(table)}")
 
 
 def main() -> None:

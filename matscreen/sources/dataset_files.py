@@ -283,6 +283,11 @@ def _mirror(mirror: str | os.PathLike[str] | None) -> Path | None:
     return folder
 
 
+def cache_folder() -> Path:
+    """Return the folder of downloads: that of `MATSCREEN_CACHE`, or the user's cache."""
+    return _cache(None)
+
+
 def _cache(cache: str | os.PathLike[str] | None) -> Path:
     given = cache if cache is not None else os.environ.get(CACHE_VARIABLE) or None
     if given is not None:
