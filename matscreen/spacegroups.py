@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from matscreen.compiled import compiled
 from matscreen.errors import StructureError
-from matscreen.structures import Crystal, FloatArray, IntArray
+from matscreen.structures import Crystal
 
 SYMPREC = 0.01
 """Distance within which two sites are taken for images of each other, Å."""
@@ -61,11 +60,13 @@ def symmetry_and_misfit(crystal: Crystal) -> tuple[Symmetry, float]:
     Raises:
         StructureError: No symmetry could be determined.
     """
+    from matscreen.identity_kernels import largest_misfit  # numba takes half a second to import
+
     dataset = _dataset(crystal, SYMPREC)
     operations = dataset.operations
     rotations, translations = operations.rotations, operations.translations
     picked = sorted({round(i) for i in np.linspace(0, len(rotations) - 1, _PICKED + 1)})
-    misfit = _largest_misfit(
+    misfit = largest_misfit(
         np.array([rotations[i] for i in picked], dtype=np.float64),
         np.array([translations[i] for i in picked], dtype=np.float64),
         crystal.lattice,
@@ -99,42 +100,6 @@ def _symmetry(dataset: Any) -> Symmetry:
         n_orbits=len(set(dataset.orbits)),
         n_primitive=len(dataset.prim_std_cell.numbers),
     )
-
-
-@compiled
-def _largest_misfit(
-    rotations: FloatArray,
-    translations: FloatArray,
-    lattice: FloatArray,
-    numbers: IntArray,
-    coords: FloatArray,
-) -> float:
-    largest = 0.0
-    image = np.empty(3)
-    for operation in range(len(rotations)):
-        for site in range(len(numbers)):
-            for i in range(3):
-                image[i] = translations[operation, i]
-                for j in range(3):
-                    image[i] += rotations[operation, i, j] * coords[site, j]
-            nearest = np.inf
-            for other in range(len(numbers)):
-                if numbers[other] != numbers[site]:
-                    continue
-                # Sites that map on each other are near: the nearest image is the rounded one.
-                d0 = image[0] - coords[other, 0]
-                d1 = image[1] - coords[other, 1]
-                d2 = image[2] - coords[other, 2]
-                d0 -= np.rint(d0)
-                d1 -= np.rint(d1)
-                d2 -= np.rint(d2)
-                square = 0.0
-                for i in range(3):
-                    x = d0 * lattice[0, i] + d1 * lattice[1, i] + d2 * lattice[2, i]
-                    square += x * x
-                nearest = min(nearest, square)
-            largest = max(largest, nearest)
-    return float(np.sqrt(largest))
 
 
 @cache

@@ -7,8 +7,8 @@ import pytest
 
 from matscreen import invariants
 from matscreen.errors import StructureError
-from matscreen.identity import SCHEME, _hash
 from matscreen.invariants import distance_invariant, distance_invariants
+from matscreen.leader_matching import SCHEME, leader_id
 from matscreen.structures import Crystal, CrystalBatch
 from tests.crystal_copies import bundle_candidates, bundle_sample
 
@@ -21,7 +21,7 @@ def test_every_id_of_the_bundle_follows_from_its_crystal():
     wrong = [
         expected
         for crystal, group, invariant, expected in zip(batch, groups, found, ids, strict=True)
-        if _hash(crystal.formula, group, invariant) != expected
+        if leader_id(crystal.formula, group, invariant) != expected
     ]
     assert SCHEME == "distances-1"
     assert len(ids) > 6000
