@@ -114,6 +114,18 @@ def test_markup_in_a_finding_is_text():
     assert "1 warning in 1 checks" in text
 
 
+def test_what_helps_several_is_said_once():
+    from rich.console import Console
+
+    console = Console(width=80, record=True)
+    rows = [Finding("t", name, "warning", "dead", "try later") for name in "abc"]
+    console.print(report([*rows, Finding("t", "d", "problem", "gone", "buy another")]))
+    text = console.export_text()
+    assert text.count("try later") == 1
+    assert text.index("c dead") < text.index("try later") < text.index("d gone")
+    assert "1 problem, 3 warnings in 4 checks" in text
+
+
 # The machine
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -66,7 +67,7 @@ def report(findings: Sequence[Finding]) -> Any:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     topic = None
-    for one in findings:
+    for one, after in zip_longest(findings, findings[1:]):
         if one.topic != topic:
             if topic is not None:
                 table.add_row()
@@ -77,7 +78,8 @@ def report(findings: Sequence[Finding]) -> Any:
         sign, colour = ("·", "dim") if optional else _SIGNS[one.state]
         style = "" if one.state == "ok" else colour
         table.add_row(Text(sign, style=colour), Text(one.name), Text(one.seen, style=style))
-        if one.fix is not None:
+        # What helps several in a row is said once, under the last.
+        if one.fix is not None and (after is None or after.fix != one.fix):
             table.add_row("", "", Text(f"→ {one.fix}", style="dim"))
     counts = Counter(str(one.state) for one in findings)
     found = [(counts[state], state) for state in ("problem", "warning") if counts[state]]
