@@ -83,8 +83,12 @@ def fingerprints(crystals: Sequence[Crystal]) -> list[Fingerprint | StructureErr
     Returns:
         One fingerprint for each crystal, or the error that says why it has none.
     """
-    invariants = distance_invariants(crystals)
-    return [_fingerprint(*pair) for pair in zip(crystals, invariants, strict=True)]
+    if not crystals:
+        return []
+    volumes = np.abs(np.linalg.det(np.stack([crystal.lattice for crystal in crystals])))
+    lengths = np.cbrt(volumes / [crystal.nsites for crystal in crystals]).tolist()
+    each = zip(crystals, distance_invariants(crystals), lengths, strict=True)
+    return [_fingerprint(*one) for one in each]
 
 
 def fingerprints_in_chunks(
@@ -107,7 +111,7 @@ def workers_for(crystals: int) -> int:
 
 
 def _fingerprint(
-    crystal: Crystal, invariant: FloatArray | StructureError
+    crystal: Crystal, invariant: FloatArray | StructureError, length: float
 ) -> Fingerprint | StructureError:
     if isinstance(invariant, StructureError):
         return invariant
@@ -122,6 +126,6 @@ def _fingerprint(
         primitive_nsites=symmetry.n_primitive,
         phase_spacegroup=phase.number,
         phase_nsites=phase.n_primitive,
-        length=(crystal.volume / crystal.nsites) ** (1 / 3),
+        length=length,
         invariant=invariant,
     )

@@ -65,7 +65,7 @@ def symmetry_and_misfit(crystal: Crystal) -> tuple[Symmetry, float]:
     dataset = _dataset(crystal, SYMPREC)
     operations = dataset.operations
     rotations, translations = operations.rotations, operations.translations
-    picked = sorted({round(i) for i in np.linspace(0, len(rotations) - 1, _PICKED + 1)})
+    picked = range(0, len(rotations), max(1, len(rotations) // _PICKED))
     misfit = largest_misfit(
         np.array([rotations[i] for i in picked], dtype=np.float64),
         np.array([translations[i] for i in picked], dtype=np.float64),

@@ -117,12 +117,8 @@ class Crystal:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Number of atoms of each element in the cell, by symbol, in the order of the formula."""
-        from pymatgen.core import Element
-
         numbers, counts = np.unique(self.atomic_numbers, return_counts=True)
-        found = {
-            Element.from_Z(int(z)).symbol: int(n) for z, n in zip(numbers, counts, strict=True)
-        }
+        found = {_symbol(int(z)): int(n) for z, n in zip(numbers, counts, strict=True)}
         return {symbol: found[symbol] for symbol in sorted(found, key=_place)}
 
     @cached_property
@@ -161,6 +157,13 @@ def reduced_formula(composition: str | Mapping[str, float]) -> str:
         f"{symbol}{amounts[symbol]:g}" if amounts[symbol] != 1 else symbol
         for symbol in sorted(amounts, key=_place)
     )
+
+
+@cache
+def _symbol(number: int) -> str:
+    from pymatgen.core import Element
+
+    return str(Element.from_Z(number).symbol)
 
 
 # The common state is not the highest one for these.
