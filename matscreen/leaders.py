@@ -97,7 +97,7 @@ class StoredLeaders:
         import pyarrow.dataset as ds
 
         wanted = pa.array(sorted(formulas), pa.string())
-        rows = _dataset(self._store, self._table).scanner(
+        rows = _dataset(self._store, TABLE, self._table).scanner(
             columns=list(_COLUMNS),
             filter=ds.field("formula").isin(wanted)
             & (ds.field("scheme") == ROW_SCHEME)
@@ -170,7 +170,7 @@ class StoredLeaders:
     def _ids(self) -> pa.ChunkedArray:
         import pyarrow.dataset as ds
 
-        found = _dataset(self._store, self._table).to_table(
+        found = _dataset(self._store, TABLE, self._table).to_table(
             columns=["structure_id"], filter=ds.field("scheme") == ROW_SCHEME
         )
         return found["structure_id"]
@@ -247,7 +247,7 @@ def _leaders(batch: pa.RecordBatch) -> Iterator[Leader]:
     return (Leader(*row) for row in zip(*columns, strict=True))
 
 
-def _dataset(store: Store, table: DeltaTable) -> ds.Dataset:
+def _dataset(store: Store, name: str, table: DeltaTable) -> ds.Dataset:
     """Return a table for reading; on local disk through Arrow's own files.
 
     The files of delta-rs are Python objects in Arrow's threads: slower, and now and then a process
@@ -257,8 +257,8 @@ def _dataset(store: Store, table: DeltaTable) -> ds.Dataset:
 
     if "://" in store.root:
         return table.to_pyarrow_dataset()
-    folder = table.table_uri.removeprefix("file://")
-    return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(folder, fs.LocalFileSystem()))
+    local = fs.SubTreeFileSystem(store.uri(name), fs.LocalFileSystem())
+    return table.to_pyarrow_dataset(filesystem=local)
 
 
 def _with_cell(store: Store) -> pa.ChunkedArray:
@@ -269,7 +269,7 @@ def _with_cell(store: Store) -> pa.ChunkedArray:
 
     if not store.exists("candidates"):
         return pa.chunked_array([], pa.string())
-    rows = _dataset(store, DeltaTable(store.uri("candidates")))
+    rows = _dataset(store, "candidates", DeltaTable(store.uri("candidates")))
     found = rows.to_table(columns=["structure_id"], filter=ds.field("lattice").is_valid())
     return found["structure_id"]
 
@@ -281,7 +281,7 @@ def _candidate_rows(store: Store, ids: pa.Array) -> Iterator[pa.Table]:
     from deltalake import DeltaTable
 
     columns = ["structure_id", "material_id", "formula", "lattice", "atomic_numbers", "frac_coords"]
-    rows = _dataset(store, DeltaTable(store.uri("candidates")))
+    rows = _dataset(store, "candidates", DeltaTable(store.uri("candidates")))
     scanner = rows.scanner(
         columns=columns,
         filter=ds.field("structure_id").isin(ids) & ds.field("lattice").is_valid(),

@@ -40,7 +40,7 @@ def keep(store: Store, crystals, identities) -> None:
 
 
 def test_what_one_registry_assigns_the_next_knows(tmp_path, cubic_perovskite):
-    store, crystals = Store(tmp_path), perovskites(cubic_perovskite)
+    store, crystals = Store(tmp_path / "a store#1 für"), perovskites(cubic_perovskite)
     first = open_registry(store).assign_batch(crystals)
     assert first == Registry().assign_batch(crystals)
     keep(store, crystals, first)
