@@ -117,6 +117,15 @@ class KeyedTable:
         for row in (*new, *changed):
             self._known[self._key(row)] = self._value(row)
 
+    def remove(self, rows: Sequence[_Row]) -> None:
+        """Remove the rows of these keys that are known to be stored."""
+        gone = [row for row in unique_rows(self.name, rows) if self.knows(row)]
+        if not gone:
+            return
+        self.store.remove(self.name, tables.from_rows(self.name, gone))
+        for row in gone:
+            del self._known[self._key(row)]
+
     def _key(self, row: _Row) -> _Key:
         return tuple(row.get(name) for name in tables.KEYS[self.name])
 
@@ -186,13 +195,15 @@ class PageWriter:
         provenance: list[_Row] = []
         labels: list[_Row] = []
         ids: list[str] = []
+        healed: list[_Row] = []
         unchanged = 0
         for item, identity in self._identified(page.items):
+            # A person looks for the file, not for the number that it carries inside.
+            place = failure_id(source, str(item.attributes.get("path", item.source_id)))
             if isinstance(identity, StructureError):
-                # A person looks for the file, not for the number that it carries inside.
-                place = str(item.attributes.get("path", item.source_id))
-                failures[failure_id(source, place)] = identity.reason, identity.detail
+                failures[place] = identity.reason, identity.detail
                 continue
+            healed.append({"structure_id": place, "stage": "pull"})
             ids.append(identity.structure_id)
             if identity.is_new:
                 candidates[identity.structure_id] = tables.candidate_row(
@@ -220,6 +231,7 @@ class PageWriter:
         self._new.update(candidates)
         self._provenance.write(provenance)
         self._labels.write(labels)
+        self._failures.remove([row for row in healed if row["structure_id"] not in failures])
         self._failures.write(
             [tables.failure_row(name, "pull", *why) for name, why in failures.items()]
         )
@@ -245,6 +257,11 @@ class PageWriter:
         """File the failure of a whole source."""
         self._failures.learn("stage", "pull")
         self._failures.write([tables.failure_row(name, "pull", reason, detail)])
+
+    def succeed(self, name: str) -> None:
+        """Take back the failure of a whole source that has been read to its end since."""
+        self._failures.learn("stage", "pull")
+        self._failures.remove([{"structure_id": name, "stage": "pull"}])
 
     def _identified(
         self, items: Sequence[SourceItem]

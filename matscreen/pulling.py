@@ -192,6 +192,7 @@ def _read_pages(
         writer.fail(source.name, "source_failed", str(error))
     else:
         tally = replace(tally, finished=True)
+        writer.succeed(source.name)
     watch(tally)
     return [tally], errors
 
@@ -228,6 +229,8 @@ def _read_streams(
         else:
             done = reading.position.state == "finished"
             reading.tally = replace(reading.tally, finished=done)
+            if done:
+                writer.succeed(reading.tally.name)
         watch(reading.tally)
     return [reading.tally for reading in readings], errors
 

@@ -121,7 +121,7 @@ class Store:
             )
         # An empty table first: of two writers that both find none, each would insert its rows.
         self._create(name, rows.schema)
-        predicate = " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in columns)
+        predicate = _same(columns)
 
         def merge() -> None:
             (
@@ -129,6 +129,33 @@ class Store:
                 .merge(rows, predicate, source_alias="s", target_alias="t", merge_schema=True)
                 .when_matched_update_all()
                 .when_not_matched_insert_all()
+                .execute()
+            )
+
+        self._retry(merge, name)
+
+    def remove(self, name: str, table: pa.Table) -> None:
+        """Remove the rows that have the keys of these, where there are such rows.
+
+        Args:
+            name: Table.
+            table: The key columns of the schema; others do not matter.
+
+        Raises:
+            StoreError: The table has no keys, or other writers kept winning.
+        """
+        columns = tables.KEYS.get(name, ())
+        if not columns:
+            raise StoreError(f"removing from {name!r} needs keys")
+        if table.num_rows == 0 or not self.exists(name):
+            return
+        keys = table.select(columns)
+
+        def merge() -> None:
+            (
+                self._open(name)
+                .merge(keys, _same(columns), source_alias="s", target_alias="t")
+                .when_matched_delete()
                 .execute()
             )
 
@@ -174,6 +201,11 @@ class Store:
                 raise StoreError(f"cannot write table {name!r} in {self.root}: {error}") from error
             else:
                 return
+
+
+def _same(keys: Sequence[str]) -> str:
+    """Return the predicate of a merge that finds rows by their keys; null equals null."""
+    return " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in keys)
 
 
 def _rows(stored: DeltaTable, columns: list[str] | None) -> pa.Table:

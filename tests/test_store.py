@@ -245,3 +245,16 @@ def test_a_killed_writer_leaves_whole_writes_only(store):
     assert rows.num_rows >= done * many
     store.upsert("labels", labels(label("after")))
     assert store.read("labels").num_rows == rows.num_rows + 1
+
+
+def test_rows_are_removed_by_their_keys_null_included(store):
+    store.remove("labels", labels(label()))
+    store.append("labels", labels(label("a"), label("a", temperature=300.0), label("b'; --")))
+    store.remove("labels", labels(label("a", value=9.0), label("absent")))
+    rows = store.read("labels").to_pylist()
+    assert sorted((row["structure_id"], row["temperature"]) for row in rows) == [
+        ("a", 300.0),
+        ("b'; --", None),
+    ]
+    store.remove("labels", labels(label("b'; --")))
+    assert store.read("labels")["structure_id"].to_pylist() == ["a"]
