@@ -88,7 +88,7 @@ def rank(
 
     Args:
         candidates: Columns structure_id, formula; where known material_id, spacegroup, prototype,
-            chemsys, lattice, nsites, source, source_id, energy_above_hull.
+            chemsys, flags, lattice, nsites, source, source_id, energy_above_hull.
         properties: Tidy table: structure_id, property, mean, evidence; where known std (in the
             unit of the property), lower, upper (90 %), in_domain, confidence.
         mechanisms: Names or mechanisms.
@@ -262,7 +262,11 @@ def _rank_one(
     for index in np.flatnonzero(np.isin(ids, list(barred))):
         reasons[index] = [*barred[ids[index]], *reasons[index]]
     used = [name for name, item in inputs.items() if item.sigma is not None]
-    flags = [list(found) for found in energy.warnings]
+    # What is odd about the crystal comes before what is odd about the device.
+    flags = [
+        [*odd, *found]
+        for odd, found in zip(_crystal_flags(materials), energy.warnings, strict=True)
+    ]
     for name, guessed in guesses.items():
         for index in np.flatnonzero(guessed):
             reasons[index].insert(0, f"no_estimate: {name} is a guess over all oxides")
@@ -343,6 +347,17 @@ def _representatives(candidates: pd.DataFrame, table: pd.DataFrame) -> pd.DataFr
     frame = frame.sort_values(["_known", "_hull", "structure_id"], kind="stable")
     frame = frame.drop_duplicates("_group").sort_values("structure_id", kind="stable")
     return frame.drop(columns=["_known", "_hull", "_group"]).reset_index(drop=True)
+
+
+def _crystal_flags(materials: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the flags of each crystal; none where it was not checked."""
+    if "flags" not in materials:
+        return [()] * len(materials)
+    # A join leaves NaN, a float, where a row has no partner.
+    return [
+        () if found is None or isinstance(found, float) else tuple(found)
+        for found in materials["flags"]
+    ]
 
 
 def _ranks(feasible: Any, energy: Any) -> np.ndarray:

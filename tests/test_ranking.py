@@ -235,6 +235,18 @@ def test_unstable_candidates_are_gated_and_unknown_ones_pass():
     assert rows[rows.structure_id == candidates.structure_id.iloc[1]].feasible.any()
 
 
+def test_flags_of_the_crystal_come_with_those_of_the_device():
+    odd = ["layered: bonds run on in two directions", "vacuum: 20.0 Å"]
+    candidates = CANDIDATES.head(3).reset_index(drop=True)
+    plain = rank(candidates, PROPERTIES, samples=100).set_index(["structure_id", "mechanism"])
+    candidates["flags"] = [odd, [], None]
+    flagged = rank(candidates, PROPERTIES, samples=100).set_index(["structure_id", "mechanism"])
+    for (structure_id, mechanism), text in flagged["flags"].items():
+        own = odd if structure_id == candidates["structure_id"][0] else []
+        device = plain["flags"][structure_id, mechanism]
+        assert text == "; ".join([*own, *([device] if device else [])])
+
+
 def test_one_material_from_two_databases_is_ranked_once():
     twice = pd.concat(
         [CANDIDATES.head(1), CANDIDATES.head(1).assign(structure_id="another")]
