@@ -15,7 +15,7 @@ REACH: Final = 3.6
 
 # Cells flatter than this, in product of lengths over volume, are reduced before the search: it
 # would need countless images of them.
-_SKEWED: Final = 2.5
+_SKEWED: Final = 5.0
 
 
 @dataclass(frozen=True, eq=False)
