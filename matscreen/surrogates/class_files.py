@@ -6,18 +6,13 @@ A folder holds one classifier: `card.json` and `model-<hash>.skops`, as that of 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from matscreen.errors import ModelError
 from matscreen.surrogates.card_schema import check_card
-from matscreen.surrogates.class_calibration import calibrator_of, calibrator_parts
 from matscreen.surrogates.classification import Classifier
-from matscreen.surrogates.parts import domain_of, domain_parts, familiar_of, familiar_parts
+from matscreen.surrogates.parts import classifier_of, classifier_parts
 from matscreen.surrogates.persistence import (
     card_of,
     check_descriptors,
@@ -63,40 +58,3 @@ def load_classifier(
         )
     check_descriptors(card, folder, descriptor_version)
     return read_sealed(folder, card, partial(classifier_of, card_of(card)))
-
-
-def classifier_parts(classifier: Classifier) -> dict[str, Any]:
-    """Return the fitted parts that `classifier_of` reads."""
-    calibrator = classifier.calibrator
-    return {
-        "label": classifier.label,
-        "classes": list(classifier.classes),
-        "n_features": classifier.n_features,
-        "columns": classifier.columns,
-        "familiar": familiar_parts(classifier.familiar),
-        "weights": dict(classifier.weights),
-        "estimators": dict(classifier.estimators),
-        "calibrator": None if calibrator is None else calibrator_parts(calibrator),
-        "prior": classifier.prior,
-        "quantiles": classifier.quantiles,
-        "domain": domain_parts(classifier.domain),
-    }
-
-
-def classifier_of(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Classifier:
-    """Return the classifier of a card and fitted parts."""
-    calibrator = parts["calibrator"]
-    return Classifier(
-        label=str(parts["label"]),
-        classes=tuple(map(str, parts["classes"])),
-        card=card,
-        n_features=int(parts["n_features"]),
-        columns=np.asarray(parts["columns"], dtype=np.int64),
-        familiar=familiar_of(parts["familiar"]),
-        weights={str(name): float(weight) for name, weight in parts["weights"].items()},
-        estimators=dict(parts["estimators"]),
-        calibrator=None if calibrator is None else calibrator_of(calibrator),
-        prior=np.asarray(parts["prior"], dtype=np.float64),
-        quantiles=np.asarray(parts["quantiles"], dtype=np.float64),
-        domain=domain_of(parts["domain"]),
-    )

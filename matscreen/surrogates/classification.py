@@ -204,7 +204,9 @@ def train_classifier(
     features, names, systems = features[usable], names[usable], systems[usable]
     known, classes = np.unique(names, return_inverse=True)
     if len(known) < 2:
-        raise ModelError(f"{label}: every label is {str(known[0])!r}, there is nothing to tell apart")
+        raise ModelError(
+            f"{label}: every label is {str(known[0])!r}, there is nothing to tell apart"
+        )
     columns = informative(features)
     familiar = Familiar.of(features, labels, systems.tolist())
     features = features[:, columns]

@@ -15,8 +15,8 @@ from matscreen.surrogates.importance import Importances, Predictor, permutation_
 from matscreen.surrogates.meaning import group_columns, group_of
 from matscreen.surrogates.partial_dependence import PartialDependence, partial_dependence
 from matscreen.surrogates.refit import refit
-from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.space import Space
+from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.training_set import TrainingSet
 
 SCHEME = "explanation-1"

@@ -21,8 +21,15 @@ import numpy as np
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card_schema import check_card
-from matscreen.surrogates.parts import domain_of, domain_parts, familiar_of, familiar_parts
-from matscreen.surrogates.regression import Surrogate
+from matscreen.surrogates.parts import (
+    domain_of,
+    domain_parts,
+    familiar_of,
+    familiar_parts,
+    hurdle_of,
+    hurdle_parts,
+)
+from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.uncertainty import Calibration, LabelError, Parts, Scale
 
 CARD = "card.json"
@@ -68,6 +75,7 @@ def save(surrogate: Surrogate, directory: str | os.PathLike[str]) -> Path:
             "parts": [surrogate.parts.aleatoric, surrogate.parts.epistemic],
             "domain": domain_parts(surrogate.domain),
             "label_error": [surrogate.label_error.floor, surrogate.label_error.slope],
+            "hurdle": hurdle_parts(surrogate.hurdle),
         },
     )
 
@@ -207,6 +215,7 @@ def _assemble(card: Mapping[str, Any], parts: Mapping[str, Any]) -> Surrogate:
         parts=Parts(*map(float, parts["parts"])),
         domain=domain_of(parts["domain"]),
         label_error=LabelError(*map(float, parts["label_error"])),
+        hurdle=hurdle_of(card, parts["hurdle"]),
     )
 
 

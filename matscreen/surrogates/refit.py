@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from matscreen.structures import FloatArray
+from matscreen.surrogates.class_members import fit_members, probabilities, weighted
+from matscreen.surrogates.hurdle import ON_BOUND, Hurdle
 from matscreen.surrogates.importance import Predictor
 from matscreen.surrogates.portfolio import one_thread
-from matscreen.surrogates.regression import Surrogate
+from matscreen.surrogates.prediction import BoolArray
 from matscreen.surrogates.space import Space
+from matscreen.surrogates.surrogate import Surrogate
 
 
 def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
@@ -16,6 +21,9 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
 
     A full training would choose the regressors again by cross-validation, for about ten times the
     time; here only their trees or weights are learned anew.
+
+    Of a surrogate with a hurdle the classifier too is fitted anew, and the value is that of the
+    side of the bound that is the likelier one.
 
     Args:
         surrogate: Where the regressors and their settings come from.
@@ -29,6 +37,10 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
 
     space = Space.of(surrogate.property)
     used = surrogate.columns
+    off_bound = None
+    if surrogate.hurdle is not None:
+        off_bound = _refit_hurdle(surrogate.hurdle, X, y)
+        X, y = X[y > space.lower], y[y > space.lower]
     # A feature that none of these rows has: trees cannot bin it.
     absent = ~np.isfinite(X[:, used]).any(axis=0)
 
@@ -48,6 +60,32 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
             return space.backward(np.full(len(rows), np.median(target)))
         with one_thread():
             votes = [weight * regressor.predict(given) for weight, regressor in fitted]
-        return space.backward(np.sum(votes, axis=0))
+        found = space.backward(np.sum(votes, axis=0))
+        return found if off_bound is None else np.where(off_bound(rows), found, space.lower)
 
     return predict
+
+
+def _refit_hurdle(
+    hurdle: Hurdle, X: FloatArray, y: FloatArray
+) -> Callable[[FloatArray], BoolArray]:
+    """Fit the classifiers of a hurdle to other rows; return what says which rows are off the bound.
+
+    Their probabilities are calibrated as those of the hurdle are.
+    """
+    chance = hurdle.chance
+    columns, names = chance.columns, tuple(chance.weights)
+    on = chance.classes.index(ON_BOUND)
+    classes = np.where(y > hurdle.bound, 1 - on, on)
+    with one_thread():
+        fitted = fit_members(names, X[:, columns], classes, seed=0)
+
+    def off_bound(rows: FloatArray) -> BoolArray:
+        with one_thread():
+            votes = probabilities(fitted, rows[:, columns], len(chance.classes))
+        if chance.calibrator is None:
+            return np.full(len(rows), chance.prior[on] < 0.5)
+        p = chance.calibrator.apply(weighted(votes, chance.weights))
+        return np.asarray(p[:, on] < 0.5)
+
+    return off_bound

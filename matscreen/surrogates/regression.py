@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,139 +13,32 @@ import numpy.typing as npt
 
 from matscreen.errors import InputError, ModelError
 from matscreen.properties import get_property
-from matscreen.structures import FloatArray
+from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates import uncertainty
 from matscreen.surrogates.card import OutOfFold, build_card, library_versions
-from matscreen.surrogates.domain import Domain
-from matscreen.surrogates.elements import Elements
 from matscreen.surrogates.familiar import ION_COLUMNS, Familiar
-from matscreen.surrogates.fitting import Labelled, fit
-from matscreen.surrogates.portfolio import disagreement, one_thread
-from matscreen.surrogates.prediction import BoolArray, Prediction
+from matscreen.surrogates.fitting import Fitted, Labelled, fit
+from matscreen.surrogates.hurdle import (
+    Hurdle,
+    OutOfFoldMixture,
+    fit_hurdle,
+    hurdle_card,
+    mixed_table,
+    needs_hurdle,
+    out_of_fold_mixture,
+)
+from matscreen.surrogates.portfolio import one_thread
+from matscreen.surrogates.prediction import BoolArray
 from matscreen.surrogates.rows import check_lengths, clean_features, informative
 from matscreen.surrogates.space import Space
-from matscreen.surrogates.uncertainty import (
-    LEVEL,
-    Calibration,
-    LabelError,
-    Parts,
-    Rows,
-    Scale,
-    fit_label_error,
-)
+from matscreen.surrogates.surrogate import Surrogate
+from matscreen.surrogates.uncertainty import LEVEL, Calibration, LabelError, fit_label_error
 
 MIN_LABELS = 8
-SCHEME = "surrogate-3"
+NARROWED_FROM = 2000
+"""As in `fitting`: labels from which intervals are narrowed."""
+SCHEME = "surrogate-4"
 """Version of the training procedure; part of every `model_id`."""
-
-_CHUNK = 20_000
-
-
-@dataclass(frozen=True, eq=False)
-class Surrogate:
-    """A fitted model of one property.
-
-    Attributes:
-        property: Registry name.
-        card: What was trained on what and how well it does; see `train`.
-        n_features: Number of features that `predict` takes.
-        columns: Which of the given features the model uses, indices.
-        familiar: Values and elements that the labelled rows have.
-        weights: Weight of each regressor in the prediction; none means the constant.
-        estimators: Fitted regressors by name; those without a weight tell the disagreement.
-        constant: Prediction of the constant model, transformed space.
-        scale: Size of the expected error.
-        calibration: Half width over expected error.
-        parts: Split of the variance into epistemic and aleatoric.
-        domain: Applicability domain.
-        label_error: How uncertain labels are themselves.
-    """
-
-    property: str
-    card: Mapping[str, Any]
-    n_features: int
-    columns: npt.NDArray[np.int64]
-    familiar: Familiar
-    weights: Mapping[str, float]
-    estimators: Mapping[str, Any]
-    constant: float
-    scale: Scale
-    calibration: Calibration
-    parts: Parts
-    domain: Domain
-    label_error: LabelError
-
-    def predict(
-        self, X: FloatArray, *, elements: Elements | None = None, level: float = LEVEL
-    ) -> Prediction:
-        """Predict rows of features.
-
-        Args:
-            X: Features in the order of `card["labels"]`, (n, k). NaN and infinity count as unknown.
-            elements: Atomic numbers of the elements of each row, such as `elements_of_systems`
-                gives. A row with one that no label has is outside the domain, however near its
-                features are. Without them only an element that a descriptor names is noticed.
-            level: Nominal coverage of the intervals, 0.05 to 0.95.
-
-        Raises:
-            InputError: The number of columns differs from that of the training, `elements` is of
-                another length, or the level is outside its range.
-        """
-        features = clean_features(X)
-        if features.shape[1] != self.n_features:
-            raise InputError(
-                f"the surrogate of {self.property} knows {self.n_features} features, "
-                f"got {features.shape[1]}"
-            )
-        if not uncertainty.LEVELS[0] <= level <= uncertainty.LEVELS[-1]:
-            raise InputError(f"intervals have a level of 0.05 to 0.95, got {level:g}")
-        strange = self.familiar.strange(features, elements)
-        features = features[:, self.columns]
-        known: BoolArray = np.any(np.isfinite(features), axis=1)
-        outputs = np.full((7, len(features)), np.nan)
-        for start in range(0, len(features), _CHUNK):
-            rows = start + np.flatnonzero(known[start : start + _CHUNK])
-            if len(rows):
-                outputs[:, rows] = self._predict_known(features[rows], strange[rows], level)
-        in_domain = np.nan_to_num(outputs[6], nan=np.inf) <= 1.0
-        mean, std, lower, upper, epistemic, aleatoric, distance = outputs
-        return Prediction(mean, std, lower, upper, in_domain, epistemic, aleatoric, distance)
-
-    def _predict_known(self, X: FloatArray, strange: BoolArray, level: float) -> FloatArray:
-        space = Space.of(self.property)
-        with one_thread():
-            votes = {name: member.predict(X) for name, member in self.estimators.items()}
-            spread = (
-                disagreement(self.estimators, X, np.stack(list(votes.values())))
-                if votes
-                else np.zeros(len(X))
-            )
-            center = np.full(len(X), self.constant)
-            if self.weights:
-                center = np.sum([w * votes[name] for name, w in self.weights.items()], axis=0)
-            center = space.clip(center)
-            distance = self.domain.distance(X)
-            sizes = self.scale.sizes(Rows(X, center, spread, distance))
-        distance = np.where(strange, np.maximum(distance, 2.0 * self.domain.threshold), distance)
-        half = self.calibration.half_widths(sizes, level=level)
-        widened = self.domain.widen(half, distance)
-        noise = self.label_error.half_widths(center)
-        total = np.hypot(widened, noise)
-        mean, lower, upper = space.interval(center, total)
-        std = (upper - lower) / uncertainty.SIGMAS
-        doubt = np.square(widened) - np.square(half) * (1.0 - self.parts.epistemic_share(spread))
-        share = np.clip(doubt / np.where(total > 0.0, np.square(total), 1.0), 0.0, 1.0)
-        return np.stack(
-            [
-                mean,
-                std,
-                lower,
-                upper,
-                std * np.sqrt(share),
-                std * np.sqrt(1.0 - share),
-                distance / self.domain.threshold,
-            ]
-        )
 
 
 def train(
@@ -171,6 +64,10 @@ def train(
     (`uncertainty`), from 2,000 labels a little narrower than out of fold, as the final model
     knows all labels, and widened outside the applicability domain (`domain`), whose end is where
     errors on left-out elements grow (`extrapolation`).
+
+    Where more than a fifth of the labels lie exactly on the lower physical bound, such as the gap
+    of metals, a calibrated classifier tells those rows and the rest is learned from the others
+    (`hurdle`).
 
     With fewer than 20 chemical systems no model can be told from luck: the constant model with its
     wide interval is returned. Rows with a label that is not finite or outside the physical bounds,
@@ -210,32 +107,45 @@ def train(
         raise ModelError(
             f"{property}: {int(usable.sum())} usable labels, at least {MIN_LABELS} are needed"
         )
-    features, values, systems = features[usable], values[usable], systems[usable]
-    columns = informative(features)
-    familiar = Familiar.of(features, labels, systems.tolist())
-    features = features[:, columns]
-    ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)
-    target = space.forward(values)
-    stated = np.zeros(len(values)) if noise is None else np.asarray(noise, np.float64)[usable]
-    label_error = fit_label_error(target, space.noise(values, stated))
-
-    with one_thread():
-        fitted = fit(space, Labelled(features, target, systems, ions), seed=seed)
-    held = fitted.out_of_fold
-    at_level = int(np.argmin(np.abs(uncertainty.LEVELS - LEVEL)))
-    mean, lower, upper = space.interval(held.center, held.half[at_level])
-    table = OutOfFold(
-        y=values,
-        mean=mean,
-        lower=lower,
-        upper=upper,
-        null=space.backward(held.null),
-        in_domain=fitted.domain.contains(held.distance),
-        groups=systems,
+    rows = _Rows(
+        X=features[usable],
+        values=values[usable],
+        groups=systems[usable],
+        noise=np.zeros(len(values))[usable] if noise is None else np.asarray(noise, float)[usable],
         ids=None if ids is None else np.asarray(ids, dtype=str)[usable],
-        residual=np.abs(target - held.center),
-        half=held.half,
     )
+    familiar = Familiar.of(rows.X, labels, rows.groups.tolist())
+    hurdle = None
+    learned = rows
+    if needs_hurdle(space, rows.values, rows.groups):
+        hurdle = fit_hurdle(
+            space, rows.X, rows.values, groups=rows.groups, labels=labels, seed=seed
+        )
+        learned = rows.take(rows.values > space.lower)
+    core = _fit(space, learned, labels, seed=seed)
+    model = Surrogate(
+        property=property,
+        card={},
+        n_features=n_features,
+        columns=core.columns,
+        familiar=familiar,
+        weights=core.fitted.weights,
+        estimators=core.fitted.estimators,
+        constant=core.fitted.constant,
+        scale=core.fitted.scale,
+        calibration=core.calibration(len(rows.values)),
+        parts=core.fitted.parts,
+        domain=core.fitted.domain,
+        label_error=core.label_error,
+        hurdle=hurdle,
+    )
+    more: dict[str, Any] = {}
+    if hurdle is None:
+        table = _table(space, rows, core.fitted)
+    else:
+        held = _mixture_rows(model, hurdle, rows, core.fitted)
+        table = mixed_table(space, held, seed=seed)
+        more["hurdle"] = hurdle_card(hurdle, held, seed=seed)
     digest = data_hash(
         X,
         y,
@@ -250,19 +160,19 @@ def train(
         property,
         table,
         model={
-            "model": fitted.name,
-            "weights": dict(fitted.weights),
-            "fallback": fitted.fallback,
-            "scale": fitted.scale.kind,
-            "selection": fitted.selection,
-            "threshold": fitted.domain.threshold,
-            "label_error": {"floor": label_error.floor, "slope": label_error.slope},
-            "n_splits": fitted.n_splits,
-            "extrapolation": dict(fitted.extrapolation),
+            "model": core.fitted.name if hurdle is None else f"hurdle, {core.fitted.name}",
+            "weights": dict(core.fitted.weights),
+            "fallback": core.fitted.fallback,
+            "scale": core.fitted.scale.kind,
+            "selection": core.fitted.selection,
+            "threshold": (core.fitted if hurdle is None else hurdle.chance).domain.threshold,
+            "label_error": {"floor": core.label_error.floor, "slope": core.label_error.slope},
+            "n_splits": core.fitted.n_splits,
+            "extrapolation": dict(core.fitted.extrapolation),
         },
         data={
             "labels": list(labels),
-            "n_used_features": len(columns),
+            "n_used_features": len(core.columns),
             "n_rejected": int((~usable).sum()),
             "descriptor_set": descriptor_set,
             "descriptor_version": descriptor_version,
@@ -273,21 +183,91 @@ def train(
         seconds=time.perf_counter() - started,
         cpu_seconds=time.process_time() - cpu,
     )
-    return Surrogate(
-        property=property,
-        card=card,
-        n_features=n_features,
-        columns=columns,
-        familiar=familiar,
-        weights=fitted.weights,
-        estimators=fitted.estimators,
-        constant=fitted.constant,
-        scale=fitted.scale,
-        calibration=fitted.calibration,
-        parts=fitted.parts,
-        domain=fitted.domain,
-        label_error=label_error,
+    return replace(model, card={**card, **more})
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Usable labelled rows, (n,) each, with all features, (n, k)."""
+
+    X: FloatArray
+    values: FloatArray
+    groups: npt.NDArray[np.str_]
+    noise: FloatArray
+    ids: npt.NDArray[np.str_] | None
+
+    def take(self, rows: BoolArray) -> _Rows:
+        return _Rows(
+            self.X[rows],
+            self.values[rows],
+            self.groups[rows],
+            self.noise[rows],
+            None if self.ids is None else self.ids[rows],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Core:
+    """What was fitted to rows, to which of their features, and how uncertain their labels are."""
+
+    fitted: Fitted
+    columns: IntArray
+    label_error: LabelError
+
+    def calibration(self, n_labels: int) -> Calibration:
+        """Return the calibration for a set of so many labels, of which some were fitted to.
+
+        From 2,000 labels intervals are narrowed by what the model of all rows knows more; the rows
+        off the bound may be fewer than that.
+        """
+        found, n_fitted = self.fitted.calibration, len(self.fitted.out_of_fold.center)
+        factor = self.fitted.extrapolation.get("error_of_all_rows_over_out_of_fold", 1.0)
+        late = n_fitted < NARROWED_FROM <= n_labels and bool(self.fitted.weights)
+        return found.scaled(float(factor)) if late else found
+
+
+def _fit(space: Space, rows: _Rows, labels: Sequence[str], *, seed: int) -> _Core:
+    columns = informative(rows.X)
+    ions = tuple(i for i, column in enumerate(columns) if labels[column] in ION_COLUMNS)
+    target = space.forward(rows.values)
+    label_error = fit_label_error(target, space.noise(rows.values, rows.noise))
+    with one_thread():
+        data = Labelled(rows.X[:, columns], target, rows.groups, ions)
+        return _Core(fit(space, data, seed=seed), columns, label_error)
+
+
+def _table(space: Space, rows: _Rows, fitted: Fitted) -> OutOfFold:
+    held = fitted.out_of_fold
+    at_level = int(np.argmin(np.abs(uncertainty.LEVELS - LEVEL)))
+    mean, lower, upper = space.interval(held.center, held.half[at_level])
+    return OutOfFold(
+        y=rows.values,
+        mean=mean,
+        lower=lower,
+        upper=upper,
+        null=space.backward(held.null),
+        in_domain=fitted.domain.contains(held.distance),
+        groups=rows.groups,
+        ids=rows.ids,
+        inside=np.abs(space.forward(rows.values) - held.center) <= held.half,
+        size=held.half[-1],
     )
+
+
+def _mixture_rows(
+    model: Surrogate, hurdle: Hurdle, rows: _Rows, fitted: Fitted
+) -> OutOfFoldMixture:
+    """Return the out-of-fold distributions of all rows.
+
+    Off the bound they are those of the folds. Rows on it are predicted by the surrogate of all
+    rows off the bound, which never learned from one of them.
+    """
+    off = rows.values > hurdle.bound
+    center, half = np.empty(len(off)), np.empty((len(uncertainty.LEVELS), len(off)))
+    center[off], half[:, off] = fitted.out_of_fold.center, fitted.out_of_fold.half
+    on = model.distribution(rows.X[~off])
+    center[~off], half[:, ~off] = on.center, on.half
+    return out_of_fold_mixture(hurdle, center, half, rows.values, rows.groups, rows.ids)
 
 
 def data_hash(

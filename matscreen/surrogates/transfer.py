@@ -26,10 +26,11 @@ import numpy as np
 from matscreen.errors import InputError, ModelError
 from matscreen.properties import get_property
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.regression import MIN_LABELS, Surrogate, data_hash, train
+from matscreen.surrogates.regression import MIN_LABELS, data_hash, train
 from matscreen.surrogates.robust_line import held_out_line, robust_line
 from matscreen.surrogates.source_view import Source, SourceView, source_columns, unseen_view
 from matscreen.surrogates.space import Space
+from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.training_set import TrainingSet
 from matscreen.surrogates.transfer_scores import NONE, choose, transferred_metrics
 from matscreen.surrogates.transferred import (

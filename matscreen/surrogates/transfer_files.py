@@ -20,8 +20,8 @@ from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card_schema import check_card
 from matscreen.surrogates.persistence import CARD, check_descriptors, load, load_card, save
-from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.source_view import Source
+from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
 
 _ROLES = ("source", "target")

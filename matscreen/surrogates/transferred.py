@@ -12,9 +12,9 @@ from matscreen.errors import InputError
 from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates.elements import Elements
 from matscreen.surrogates.prediction import Prediction
-from matscreen.surrogates.regression import Surrogate
 from matscreen.surrogates.source_view import Source, predicted_view
 from matscreen.surrogates.space import Space
+from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.uncertainty import LEVEL, SIGMAS
 
 DELTA: Final = "delta"
