@@ -46,8 +46,8 @@ __all__ = [
     "structure_id",
 ]
 
-_KEPT_LEADERS: Final = 50_000
-"""Leaders of a store kept in memory, about 65 MB for three elements."""
+_KEPT_LEADERS: Final = 20_000
+"""Leaders of a store kept in memory from one chunk to the next, about 5 kB each."""
 _ATTEMPTS: Final = 100
 
 

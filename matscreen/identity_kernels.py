@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matscreen.compiled import compiled
-from matscreen.invariants import (
+from matscreen.invariant_settings import (
     ATTEMPTS,
     GROWTH,
     MOST_IMAGES,

@@ -6,22 +6,20 @@ Compiled where numba is installed; the same numbers come from pymatgen's neighbo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from matscreen.compiled import COMPILED
 from matscreen.errors import StructureError
+from matscreen.invariant_settings import (
+    ATTEMPTS,
+    GROWTH,
+    MOST_IMAGES,
+    N_NEIGHBOURS,
+    N_PAIR_NEIGHBOURS,
+    OVERLAP,
+)
 from matscreen.structures import Crystal, CrystalBatch, FloatArray, IntArray
-
-N_NEIGHBOURS: Final = 60
-N_PAIR_NEIGHBOURS: Final = 12
-ATTEMPTS: Final = 12
-GROWTH: Final = 1.25
-OVERLAP: Final = 1e-6
-"""Sites nearer than this are one, Å."""
-MOST_IMAGES: Final = 4_000_000
-"""Translations looked at for one pair of sites; a cell that needs more is a needle or a sheet."""
 
 
 def distance_invariant(crystal: Crystal) -> FloatArray:

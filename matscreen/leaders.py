@@ -102,6 +102,8 @@ class StoredLeaders:
             filter=ds.field("formula").isin(wanted)
             & (ds.field("scheme") == ROW_SCHEME)
             & ds.field("invariant").is_valid(),
+            batch_readahead=4,
+            fragment_readahead=2,
         )
         for batch in rows.to_batches():
             yield from _leaders(batch)
