@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,10 +150,7 @@ def reduced_formula(composition: str | Mapping[str, float]) -> str:
     Args:
         composition: A formula in any order, or amounts by element symbol.
     """
-    from pymatgen.core import Composition
-
-    reduced, _ = Composition(composition).get_reduced_composition_and_factor()
-    amounts = {element.symbol: float(n) for element, n in reduced.items()}
+    amounts = _reduced_amounts(composition)
     return "".join(
         f"{symbol}{amounts[symbol]:g}" if amounts[symbol] != 1 else symbol
         for symbol in sorted(amounts, key=_place)
@@ -164,6 +162,21 @@ def _symbol(number: int) -> str:
     from pymatgen.core import Element
 
     return str(Element.from_Z(number).symbol)
+
+
+def _reduced_amounts(composition: str | Mapping[str, float]) -> dict[str, float]:
+    if (
+        isinstance(composition, Mapping)
+        and len(composition) > 2
+        and all(isinstance(n, int) for n in composition.values())
+    ):
+        # Fast for the cells of a database; one and two elements have their exceptions (O2, Li2O2).
+        divisor = gcd(*(int(n) for n in composition.values()))
+        return {symbol: float(n // divisor) for symbol, n in composition.items()}
+    from pymatgen.core import Composition
+
+    reduced, _ = Composition(composition).get_reduced_composition_and_factor()
+    return {element.symbol: float(n) for element, n in reduced.items()}
 
 
 # The common state is not the highest one for these.

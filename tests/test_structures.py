@@ -13,7 +13,7 @@ from pymatgen.core import Composition, DummySpecies, Lattice, Structure
 
 from matscreen import tables
 from matscreen.errors import StructureError
-from matscreen.structures import Crystal, CrystalBatch
+from matscreen.structures import Crystal, CrystalBatch, reduced_formula
 
 pytestmark = pytest.mark.filterwarnings("ignore:No Pauling electronegativity:UserWarning")
 
@@ -153,3 +153,21 @@ def test_a_candidate_without_a_cell_is_not_read_as_another(srtio3):
     table = pa.concat_tables([_table([srtio3]), tables.from_rows("candidates", [bare])])
     with pytest.raises(StructureError, match="no_cell: 1 of 2 candidates"):
         CrystalBatch.from_arrow(table)
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"Sr": 4, "Ti": 4, "O": 12},
+        {"Ba": 2, "Fe": 1, "Mo": 1, "O": 6},
+        {"Li": 2, "O": 2},
+        {"O": 4},
+        {"H": 2, "O": 2},
+        {"Cl": 6, "Na": 6},
+        {"Ca": 3, "H": 2, "O": 2},
+        {"Bi": 1, "Fe": 0.5, "Mn": 0.5, "O": 3},
+    ],
+)
+def test_the_quick_way_to_a_reduced_formula_agrees_with_pymatgen(amounts):
+    reduced, _ = Composition(amounts).get_reduced_composition_and_factor()
+    assert Composition(reduced_formula(amounts)) == reduced

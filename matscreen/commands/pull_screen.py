@@ -35,23 +35,22 @@ def database_bars(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
         tasks: dict[str, Any] = {}
 
         def show(tally: Tally) -> None:
+            fields = _live(tally)
             if tally.name not in tasks:
-                tasks[tally.name] = bars.add_task(
-                    tally.name, total=None, **dict.fromkeys(_LIVE, "")
-                )
+                tasks[tally.name] = bars.add_task(tally.name, total=None, **fields)
             whole = tally.expected if tally.expected and tally.expected >= tally.seen else None
             done = tally.finished or tally.error is not None
             bars.update(
                 tasks[tally.name],
                 completed=tally.seen,
                 total=max(tally.seen, 1) if done else whole,
-                **_live(tally),
+                **fields,
             )
 
         yield show
 
 
-def _live(tally: Tally) -> dict[str, str]:
+def _live(tally: Tally) -> dict[str, Any]:
     of = f"/{tally.expected:,}" if tally.expected and not tally.finished else ""
     return {
         "entries": f"{tally.seen:,}{of}",
