@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matscreen.errors import InputError, StructureError
+from matscreen.errors import InputError, ModelError, StructureError
 from matscreen.structures import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from matscreen.surrogates import Surrogate, TrainingSet
+    from matscreen.surrogates.transferred import Transferred
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +26,11 @@ class Model:
     """A surrogate of one property with the rows that it learned from.
 
     Attributes:
-        surrogate: The surrogate.
+        surrogate: The surrogate; one that was transferred predicts, but cannot be explained.
         rows: Its training rows.
     """
 
-    surrogate: Surrogate
+    surrogate: Surrogate | Transferred
     rows: TrainingSet
 
     @property
@@ -49,9 +50,19 @@ class Model:
 
     @cached_property
     def explanation(self) -> Mapping[str, Any]:
-        """What the surrogate looks at, made on first use; `importances` gives it as a table."""
+        """What the surrogate looks at, made on first use; `importances` gives it as a table.
+
+        Raises:
+            ModelError: The surrogate was transferred.
+        """
+        from matscreen.surrogates import Surrogate
         from matscreen.surrogates.explaining import explain
 
+        if not isinstance(self.surrogate, Surrogate):
+            raise ModelError(
+                f"the model of {self.surrogate.property} is transferred from that of other labels "
+                "and cannot be explained: explain its source, or a model of one kind of label"
+            )
         return explain(self.surrogate, self.rows)
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -92,9 +103,10 @@ class Model:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the model into its own folder: card, fitted parts, training rows."""
-        from matscreen.surrogates import save, save_training_set
+        from matscreen.surrogates import save_training_set
+        from matscreen.surrogates.transfer_files import save_any
 
-        card = save(self.surrogate, folder)
+        card = save_any(self.surrogate, folder)
         save_training_set(self.rows, folder)
         return card.parent
 
@@ -167,9 +179,10 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     Raises:
         ModelError: The folder holds no surrogate, or not the rows that it learned from.
     """
-    from matscreen.surrogates import load, load_training_set
+    from matscreen.surrogates import load_training_set
+    from matscreen.surrogates.transfer_files import load_any
 
-    return Model(load(folder), load_training_set(folder))
+    return Model(load_any(folder), load_training_set(folder))
 
 
 def _values(table: pd.DataFrame) -> FloatArray:

@@ -120,3 +120,31 @@ def test_a_store_explains_its_surrogates(shared_store):
     assert table["group"][0] in {"B-site ion", "d and f electrons, magnetism"}
     assert {"B-site ion", "d and f electrons, magnetism"} <= set(table["group"][:5])
     assert "other" not in set(table["group"])
+
+
+def test_a_transferred_model_predicts_but_is_not_explained(model, X, y, tmp_path):
+    from matscreen.surrogates.training_set import save_training_set
+    from matscreen.surrogates.transfer import transfer
+    from matscreen.surrogates.transfer_files import save_any
+
+    few = np.arange(len(y)) % 2 == 0
+    values = 1.3 * y.to_numpy()[few] + 0.4
+    groups = model.rows.groups[few].tolist()
+    moved = transfer(
+        model.surrogate,
+        model.rows.X[few],
+        values,
+        groups=groups,
+        property="oxygen_vacancy_formation_energy",
+        labels=list(model.rows.labels),
+        formulas=model.rows.formulas[few].tolist(),
+        source_rows=model.rows,
+    )
+    save_any(moved, tmp_path)
+    save_training_set(model.rows, tmp_path)
+    again = ms.load_model(tmp_path)
+    found = again.predict(X)
+    np.testing.assert_array_equal(found["mean"], moved.predict(model.rows.X).mean)
+    if moved.card["transfer"]["mode"] != "none":
+        with pytest.raises(ModelError, match="cannot be explained"):
+            _ = again.explanation

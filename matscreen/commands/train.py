@@ -81,7 +81,12 @@ def train(
     from matscreen.commands.progress import stages_bars
     from matscreen.console import terminal
     from matscreen.dataset_training import train_dataset
+    from matscreen.sources.dataset_registry import get_dataset
 
+    known = get_dataset(dataset)
+    if known.classes and not (known.targets or properties or max_rows or source):
+        _train_classes(dataset, output, mirror, seed, quiet=quiet)
+        return
     with stages_bars(quiet=quiet) as progress:
         finished = train_dataset(
             dataset,
@@ -218,6 +223,44 @@ def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) ->
             *(_number(metrics[key]) for key in ("mae", "null_mae", "spearman", "coverage_90")),
         )
     terminal().print(table)
+
+
+def _train_classes(
+    dataset: str, output: Path | None, mirror: Path | None, seed: int, *, quiet: bool
+) -> None:
+    """Train the classifiers of a set that holds labels only, and show how well they predict."""
+    from rich.table import Table
+
+    from matscreen.class_training import train_dataset_classes
+    from matscreen.commands.progress import stages_bars
+    from matscreen.console import terminal
+
+    with stages_bars(quiet=quiet) as progress:
+        finished = train_dataset_classes(
+            dataset, folder=output, mirror=mirror, seed=seed, progress=progress
+        )
+    if quiet:
+        return
+    console = terminal()
+    for trained in finished:
+        card, about = trained.classifier.card, trained.table.dataset
+        console.print(about.title, style="bold")
+        console.print(f"{about.citation}. Licence: {about.licence}", style="dim")
+        counts = zip(card["classes"], card["class_counts"], strict=True)
+        console.print(", ".join(f"{n:,} {name}" for name, n in counts), style="dim")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for name in ("label", "labels", "accuracy", "balanced", "log loss", "null", "in 90 % set"):
+            table.add_column(name, justify="left" if name == "label" else "right")
+        metrics = card["metrics"]
+        table.add_row(
+            card["label"],
+            f"{card['n_labels']:,}",
+            *(_percent(metrics[key]) for key in ("accuracy", "balanced_accuracy")),
+            *(_number(metrics[key]) for key in ("log_loss", "null_log_loss")),
+            f"{_percent(metrics['coverage_90'])}, {_number(metrics['mean_set_size'])} classes",
+        )
+        console.print(table)
+        console.print(f"model   {trained.folder}", style="dim")
 
 
 def _refuse_without_dataset(options: Mapping[str, object]) -> None:
