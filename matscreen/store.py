@@ -81,7 +81,7 @@ class Store:
         if stored is None:
             empty = tables.SCHEMAS[name].empty_table()
             return empty.select(selected) if selected is not None else empty
-        table = _rows(stored, selected)
+        table = _rows(stored, selected, self.uri(name) if self._local else None)
         return tables.check(name, table) if name in tables.SCHEMAS and selected is None else table
 
     def version(self, name: str) -> int:
@@ -208,15 +208,20 @@ def _same(keys: Sequence[str]) -> str:
     return " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in keys)
 
 
-def _rows(stored: DeltaTable, columns: list[str] | None) -> pa.Table:
+def _rows(stored: DeltaTable, columns: list[str] | None, folder: str | None) -> pa.Table:
     """Read the rows of a table.
 
     delta-rs counts an empty list as a null in the statistics of a file, and its dataset then takes
     a column of empty lists for nulls without looking. So the files are read without statistics.
+
+    A local folder is read through Arrow's own files: those of delta-rs call Python from Arrow's
+    threads, which can abort a process that is about to end.
     """
     import pyarrow.dataset as ds
+    from pyarrow import fs
 
-    dataset = stored.to_pyarrow_dataset()
+    local = fs.SubTreeFileSystem(folder, fs.LocalFileSystem()) if folder is not None else None
+    dataset = stored.to_pyarrow_dataset(filesystem=local)
     files = list(dataset.get_fragments())
     if not files:
         return dataset.to_table(columns=columns)
