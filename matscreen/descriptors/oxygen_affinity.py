@@ -63,11 +63,13 @@ def oxide_hulls() -> OxideHulls:
     from pymatgen.core import Element
 
     vertices: dict[int, list[tuple[float, float]]] = {}
-    path = data_path("reference") / "oxide_energies.csv"
+    path = data_path("reference", "oxide_energies.csv")
+    # By number, as the stand-in for pymatgen in bundles knows elements.
+    numbers = {Element.from_Z(z).symbol: z for z in range(1, 119)}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             point = (float(row["oxygen_per_cation"]), float(row["energy_eV_per_cation"]))
-            vertices.setdefault(int(Element(row["element"]).Z), [(0.0, 0.0)]).append(point)
+            vertices.setdefault(numbers[row["element"]], [(0.0, 0.0)]).append(point)
     longest = max(map(len, vertices.values()))
     oxygen = np.full((119, longest + 1), np.inf)
     slope = np.zeros((119, longest))

@@ -19,7 +19,20 @@ from matscreen.atomic import write_atomically
 from matscreen.data import data_path
 
 PACKAGE: Final = "describing"
-_MODULES: Final = ("errors", "structures", "data", "identity", "compiled")
+_MODULES: Final = (
+    "errors",
+    "structures",
+    "data",
+    "compiled",
+    "parallel",
+    "identity",
+    "fingerprints",
+    "invariants",
+    "invariant_settings",
+    "leader_matching",
+    "spacegroups",
+)
+_REFERENCE: Final = ("magpie_elements.csv", "oxide_energies.csv")
 _RUNTIME: Final = ("crystals", "cif", "tabulated")
 _MATSCREEN = re.compile(r"^(\s*from )matscreen\b(.*import)", re.MULTILINE)
 _PYMATGEN = re.compile(r"^(\s*from )pymatgen[\w.]*( import)", re.MULTILINE)
@@ -39,10 +52,10 @@ def write_structure_code(bundle: Path) -> None:
         write_atomically(package / f"{name}.py", _renamed(runtime / f"{name}.py"))
     title = '"""Descriptors of matscreen, copied."""\n'
     write_atomically(package / "__init__.py", title)
-    write_atomically(
-        package / "_data" / "reference" / "magpie_elements.csv",
-        data_path("reference", "magpie_elements.csv").read_bytes(),
-    )
+    for name in _REFERENCE:
+        write_atomically(
+            package / "_data" / "reference" / name, data_path("reference", name).read_bytes()
+        )
     content = json.dumps(tabulated(), separators=(",", ":")).encode()
     # A fixed time in the header: the same export gives the same bytes.
     write_atomically(package / "tabulated.json.gz", gzip.compress(content, mtime=0))
