@@ -17,7 +17,8 @@ import numpy as np
 from matscreen.data import data_path
 from matscreen.descriptors.base import Column
 from matscreen.descriptors.composition import Compositions
-from matscreen.descriptors.sites import A, B, Sites, role_mean
+from matscreen.descriptors.oxidation import frequent_charges
+from matscreen.descriptors.sites import A, B, Sites, X, role_mean
 from matscreen.structures import FloatArray, IntArray
 
 FIXED: Final = (1.0, 1.5, 2.0)
@@ -36,6 +37,9 @@ COLUMNS: tuple[Column, ...] = (
     ("oxide_energy_per_atom", "eV/atom"),
     ("reduction_energy_min", "eV"),
     ("oxidation_energy_max", "eV"),
+    ("decomposition_energy_per_atom", "eV/atom"),
+    ("decomposition_reduction_energy", "eV"),
+    ("decomposition_oxidation_energy", "eV"),
 )
 
 _TOLERANCE: Final = 1e-3  # oxygen per cation
@@ -130,11 +134,12 @@ def oxygen_affinity_features(compositions: Compositions, sites: Sites) -> FloatA
     the ions on A and on B: energy per cation at that content; energy per oxygen to reduce it and
     gained by oxidising it further; energy per cation at 1, 1.5 and 2 oxygens whatever the charge.
     Then the energy of the mixture of binary oxides, the least energy per oxygen at which any
-    cation is reduced, and the most that any gains by oxidation. NaN where a charge is unknown or
-    an element has no entry.
+    cation is reduced, and the most that any gains by oxidation. Last what the compound's own
+    oxygen would make of its cations without regard to charges, see `decomposition`. NaN where a
+    charge is unknown or an element has no entry.
 
     Returns:
-        Values, (n, 15).
+        Values, (n, 18).
     """
     z, charges = compositions.numbers, sites.charges
     cation = (sites.roles == A) | (sites.roles == B)
@@ -155,8 +160,60 @@ def oxygen_affinity_features(compositions: Compositions, sites: Sites) -> FloatA
         np.where(some, total, np.nan),
         _extreme(reduction, cation, np.fmin),
         _extreme(oxidation, cation, np.fmax),
+        # Without charges no cation has a role, but what is no anion is one.
+        *decomposition(compositions, compositions.present & (sites.roles != X), sites.roles == X),
     ]
     return np.stack(columns, axis=1)
+
+
+def decomposition(
+    compositions: Compositions, cation: np.ndarray, anion: np.ndarray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Decompose compounds into the stablest mixture of elements, binary oxides and O2.
+
+    Oxygen goes where it gains most: the segments of all hulls, longest slopes first, until it is
+    used up. Other anions count as the oxygen of the same charge.
+
+    Args:
+        compositions: Compositions, (n, m) slots.
+        cation: Which slots are cations, (n, m).
+        anion: Which slots are anions, (n, m).
+
+    Returns:
+        Energy of the mixture, eV/atom; energy per oxygen to take one from it; energy per oxygen
+        that one more gains; (n,) each.
+    """
+    hulls = oxide_hulls()
+    z, n = compositions.numbers, len(compositions.numbers)
+    amounts = np.where(compositions.present, compositions.amounts, 0.0)
+    valence = np.nan_to_num(-frequent_charges(-1))[z]
+    oxygen = 0.5 * np.where(anion, amounts * valence, 0.0).sum(axis=1)
+    slope = np.where(cation[..., None], hulls.slope[z], 0.0)
+    with np.errstate(invalid="ignore"):
+        length = np.diff(hulls.oxygen[z], axis=-1) * amounts[..., None]
+    length = np.where(slope < 0.0, length, 0.0).reshape(n, -1)
+    order = np.argsort(slope.reshape(n, -1), axis=1, kind="stable")
+    slope = np.take_along_axis(slope.reshape(n, -1), order, axis=1)
+    length = np.take_along_axis(length, order, axis=1)
+    end = np.cumsum(length, axis=1)
+    used = np.clip(oxygen[:, None] - (end - length), 0.0, length)
+    tolerance = _TOLERANCE * np.maximum(oxygen, 1.0)[:, None]
+    # The last segment that got oxygen, unless some is left over; the first that is not full.
+    left_over = end[:, -1:] < oxygen[:, None] - tolerance
+    started = (used > tolerance) & ~left_over
+    unfilled = length - used > tolerance
+    known = cation.any(axis=1) & (hulls.known[z] | ~cation).all(axis=1) & (oxygen > 0.0)
+    found = (
+        (slope * used).sum(axis=1) / np.maximum(amounts.sum(axis=1), 1e-12),
+        -np.where(started, slope, -np.inf).max(axis=1, initial=-np.inf),
+        -np.where(unfilled, slope, np.inf).min(axis=1, initial=np.inf),
+    )
+    energy, reduction, oxidation = (np.where(known, values, np.nan) for values in found)
+    return (
+        np.asarray(energy),
+        np.asarray(np.where(np.isinf(reduction), 0.0, reduction)),
+        np.asarray(np.where(np.isinf(oxidation), 0.0, oxidation)),
+    )
 
 
 def _extreme(values: FloatArray, cation: np.ndarray, extreme: np.ufunc) -> FloatArray:

@@ -225,7 +225,7 @@ def featurize_compositions(compositions: Compositions, *, with_sites: bool = Fal
             and how strongly the cations hold oxygen.
 
     Returns:
-        Values, (n, 159) or (n, 223); taken in chunks that stay in cache.
+        Values, (n, 159) or (n, 226); taken in chunks that stay in cache.
     """
     blocks = (
         (COMPOSITION, CHARGES, SITES, OXYGEN_AFFINITY) if with_sites else (COMPOSITION, CHARGES)
@@ -256,7 +256,7 @@ def featurize_formulas(formulas: Sequence[str], *, with_sites: bool = False) -> 
         with_sites: Add the ions on the A, B and X sites, decided by radius.
 
     Returns:
-        Values, (n, 159) or (n, 223); a formula that cannot be read fails with `bad_formula`.
+        Values, (n, 159) or (n, 226); a formula that cannot be read fails with `bad_formula`.
     """
     parsed: dict[int, dict[int, float]] = {}
     failures = []

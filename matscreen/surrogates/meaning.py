@@ -54,11 +54,19 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "elemental solids",
         (rf"{_STATISTIC}(?:melting_t|gs_volume_pa|gs_bandgap|space_group_number)",),
     ),
-    ("stoichiometry", (r"stoichiometry_\d+_norm",)),
-    ("oxidation states", (r"charge_(?:balanced|mixed_valence|cation_\w+|anion_\w+)",)),
+    (
+        "stoichiometry and charges",
+        (
+            r"stoichiometry_\d+_norm",
+            r"charge_(?:balanced|mixed_valence|cation_\w+|anion_\w+)",
+        ),
+    ),
     (
         "hold on oxygen",
-        (r"(?:oxide|reduction|oxidation|monoxide|sesquioxide|dioxide)_energy_\w+",),
+        (
+            r"(?:oxide|reduction|oxidation|monoxide|sesquioxide|dioxide)_energy_\w+",
+            r"decomposition_\w+",
+        ),
     ),
     ("A-site ion", (r"site_a_\w+",)),
     ("surroundings of the anions", (r"anion_site_\w+",)),
@@ -73,6 +81,8 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"global_instability_index",
             r"observed_tolerance_factor",
             r"bond_length_distortion_b",
+            r"distance_(?:aa|ab|bb)_min",
+            r"hop_\w+",
         ),
     ),
     (
@@ -109,13 +119,6 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"packing_fraction",
             r"maximum_packing_efficiency",
             r"largest_empty_sphere",
-        ),
-    ),
-    (
-        "ion distances and hops",
-        (
-            r"distance_(?:aa|ab|bb)_min",
-            r"hop_\w+",
         ),
     ),
     (

@@ -84,3 +84,41 @@ def test_columns_are_part_of_the_sets():
     for name in ("fast", "standard", "full"):
         assert set(LABELS) <= set(get_descriptor_set(name).labels)
     assert not set(LABELS) & set(get_descriptor_set("composition").labels)
+
+
+def of(formula, *names):
+    found = featurize_formulas([formula], with_sites=True)
+    return [found.values[0, list(found.labels).index(name)] for name in names]
+
+
+DECOMPOSED = (
+    "decomposition_energy_per_atom",
+    "decomposition_reduction_energy",
+    "decomposition_oxidation_energy",
+)
+
+
+def test_a_balanced_oxide_decomposes_into_its_oxides():
+    energy, reduction, oxidation, mixture = of("BaTiO3", *DECOMPOSED, "oxide_energy_per_atom")
+    assert energy == pytest.approx(mixture, abs=1e-4)
+    assert reduction > 4.0
+    assert oxidation == 0.0
+
+
+def test_too_little_oxygen_goes_where_it_gains_most():
+    """Ba and Ti with one oxygen: the steepest oxide takes it, the other stays a metal."""
+    energy = of("BaTiO", DECOMPOSED[0])[0]
+    alone = max(-at(oxide_energy, BA, 1.0)[0], -at(oxide_energy, TI, 1.0)[0])
+    assert energy == pytest.approx(-alone / 3, abs=1e-4)
+
+
+def test_oxygen_that_no_cation_wants_costs_nothing():
+    """Sr holds one oxygen, Fe one and a half: the rest of SrFeO3 is free."""
+    energy, reduction, oxidation = of("SrFeO3", *DECOMPOSED)
+    strontium, iron = at(oxide_energy, 38, 1.0)[0], at(oxide_energy, 26, 1.5)[0]
+    assert energy == pytest.approx((strontium + iron) / 5, abs=1e-4)
+    assert reduction == oxidation == 0.0
+
+
+def test_decomposition_needs_every_cation():
+    assert np.isnan(of("SrHeO3", *DECOMPOSED)).all()
