@@ -33,9 +33,9 @@ class Task:
         labels: Their names.
         magpie: Features of the peer, (n, 132).
         y: Values.
-        groups: Chemical system or material of each row.
+        systems: Chemical system of each row.
         quantity: Registry entry whose scale and bounds hold every value.
-        together: Whether rows of one group are never split: sites of one material.
+        materials: Material of each row, where several rows belong to one and stay together.
     """
 
     dataset: str
@@ -45,9 +45,14 @@ class Task:
     labels: tuple[str, ...]
     magpie: np.ndarray
     y: np.ndarray
-    groups: np.ndarray
+    systems: np.ndarray
     quantity: str = "energy_per_atom"
-    together: bool = False
+    materials: np.ndarray | None = None
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Rows of what stays together when folds keep systems, or materials, whole."""
+        return self.systems if self.materials is None else self.materials
 
     @property
     def log(self) -> bool:
@@ -235,8 +240,8 @@ def kumagai(mirror: Path) -> list[Task]:
             (*whole.labels, *(f"site_{label}" for label, _ in SITE_COLUMNS)),
             whole.magpie[row],
             table["Ef_coreAlign_eV"].to_numpy(dtype=float),
-            np.array(names)[row],
-            together=True,
+            whole.systems[row],
+            materials=np.array(names)[row],
         ),
     ]
 
