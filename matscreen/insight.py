@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from matscreen.errors import InputError
+from matscreen.errors import InputError, ModelError
 from matscreen.own_models import Model, load_model
 
 if TYPE_CHECKING:
@@ -95,9 +95,15 @@ def partial_dependence(
     import numpy as np
     import pandas as pd
 
+    from matscreen.surrogates import Surrogate
     from matscreen.surrogates.explaining import column_units, dependence_of
 
     known = _model(model, property, set)
+    if not isinstance(known.surrogate, Surrogate):
+        raise ModelError(
+            f"the surrogate of {known.surrogate.property} was transferred: look at its source and "
+            "at a surrogate of its labels alone instead"
+        )
     names = [columns] if isinstance(columns, str) else list(columns)
     found = dependence_of(
         known.surrogate,

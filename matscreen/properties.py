@@ -77,6 +77,14 @@ _ROWS: tuple[Property, ...] = (
         "Static relative permittivity, polycrystalline average",
     ),
     Property(
+        "electronic_permittivity",
+        "1",
+        1.0,
+        1e5,
+        "log",
+        "Relative permittivity of clamped ions: the square of the refractive index",
+    ),
+    Property(
         "spontaneous_polarization",
         "µC/cm²",
         0.0,

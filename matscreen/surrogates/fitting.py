@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matscreen.errors import InputError
-from matscreen.structures import FloatArray, IntArray
+from matscreen.structures import FloatArray
 from matscreen.surrogates import portfolio, uncertainty
 from matscreen.surrogates.domain import (
     Domain,
@@ -18,6 +18,7 @@ from matscreen.surrogates.domain import (
     constant_domain,
     fit_domain,
     held_out_elements,
+    out_of_fold_distance,
 )
 from matscreen.surrogates.extrapolation import extrapolate
 from matscreen.surrogates.kernel import KernelSettings, choose_settings
@@ -30,7 +31,7 @@ N_SPLITS, N_SPLITS_LARGE, LARGE = 5, 3, 5000
 """Folds; from 5,000 labels three do, at half the time."""
 
 _NO_METRIC_BELOW = 200
-_NARROWED_FROM = 2000
+NARROWED_FROM = 2000
 """Labels from which intervals are narrowed by what the model of all rows knows more than those of
 the folds. With few labels the promise of conformal intervals, without that, is worth more."""
 _SIZE_COLUMNS = 32
@@ -163,7 +164,7 @@ def _fit_constant(
     constant_half = uncertainty.constant_half_width(y, residual, groups)
     metric = learn_metric(data.X, y, rounds=0, seed=seed)
     landmarks, drawn = Landmarks.draw(metric, data.X, seed=seed)
-    distance = _out_of_fold_distance(landmarks, drawn, data.X, folds)
+    distance = out_of_fold_distance(landmarks, drawn, data.X, folds)
     domain = constant_domain(landmarks, distance, constant_half)
     return Fitted(
         name=portfolio.CONSTANT,
@@ -193,7 +194,7 @@ def _fit_model(
     metric = learn_metric(X, y, rounds=ROUNDS if len(y) >= _NO_METRIC_BELOW else 0, seed=seed)
     metric = metric.with_ions(X, settings.ion_columns, settings.apart)
     landmarks, drawn = Landmarks.draw(metric, X, seed=seed)
-    distance = _out_of_fold_distance(landmarks, drawn, X, folds)
+    distance = out_of_fold_distance(landmarks, drawn, X, folds)
 
     def score(center: FloatArray, sizes: FloatArray) -> float:
         half = uncertainty.out_of_fold_half_widths(np.abs(y - center), sizes, groups, folds)
@@ -240,7 +241,7 @@ def _fit_model(
         constant=float(np.median(y)),
         scale=uncertainty.fit_scale(kind, rows, residual, columns=columns, seed=seed),
         calibration=calibration.scaled(found.full_factor)
-        if chosen and len(y) >= _NARROWED_FROM
+        if chosen and len(y) >= NARROWED_FROM
         else calibration,
         parts=uncertainty.fit_parts(residual, spread),
         domain=domain,
@@ -291,20 +292,6 @@ def _combinations(votes: Mapping[str, FloatArray], y: FloatArray) -> dict[str, d
 
 def _weighted(votes: Mapping[str, FloatArray], weights: Mapping[str, float]) -> FloatArray:
     return np.asarray(sum(weight * votes[name] for name, weight in weights.items()))
-
-
-def _out_of_fold_distance(
-    landmarks: Landmarks, drawn: IntArray, X: FloatArray, folds: Folds
-) -> FloatArray:
-    """Return the distance of each row to the landmarks of the other folds, (n,)."""
-    fold = np.empty(len(X), dtype=np.int64)
-    for number, (_, held) in enumerate(folds):
-        fold[held] = number
-    distance = np.empty(len(X))
-    for number, (_, held) in enumerate(folds):
-        barred = np.broadcast_to(fold[drawn] == number, (len(held), len(drawn)))
-        distance[held] = landmarks.distance(X[held], barred=barred)
-    return distance
 
 
 def _widened(domain: Domain, half: FloatArray, distance: FloatArray) -> FloatArray:

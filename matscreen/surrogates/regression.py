@@ -17,7 +17,7 @@ from matscreen.structures import FloatArray, IntArray
 from matscreen.surrogates import uncertainty
 from matscreen.surrogates.card import OutOfFold, build_card, library_versions
 from matscreen.surrogates.familiar import ION_COLUMNS, Familiar
-from matscreen.surrogates.fitting import Fitted, Labelled, fit
+from matscreen.surrogates.fitting import NARROWED_FROM, Fitted, Labelled, fit
 from matscreen.surrogates.hurdle import (
     Hurdle,
     OutOfFoldMixture,
@@ -35,8 +35,6 @@ from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.uncertainty import LEVEL, Calibration, LabelError, fit_label_error
 
 MIN_LABELS = 8
-NARROWED_FROM = 2000
-"""As in `fitting`: labels from which intervals are narrowed."""
 SCHEME = "surrogate-4"
 """Version of the training procedure; part of every `model_id`."""
 

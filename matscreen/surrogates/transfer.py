@@ -98,7 +98,8 @@ def transfer(
     target's labels and the source's: they hold for materials that neither has seen.
 
     Args:
-        source: The surrogate of many labels.
+        source: The surrogate of many labels; a `LabelSource` where the materials are labelled
+            themselves.
         X: Features of the target rows, (n, k).
         y: Labels in the unit of the registry, (n,).
         groups: Chemical system of each row.

@@ -19,6 +19,7 @@ import numpy as np
 from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card_schema import check_card
+from matscreen.surrogates.label_source import KIND, LabelSource
 from matscreen.surrogates.persistence import CARD, check_descriptors, load, load_card, save
 from matscreen.surrogates.source_view import Source
 from matscreen.surrogates.surrogate import Surrogate
@@ -37,6 +38,10 @@ def save_any(model: Source, directory: str | os.PathLike[str]) -> Path:
         ModelError: A fitted part is of a type that `load_any` would refuse.
     """
     folder = Path(directory)
+    if isinstance(model, LabelSource):
+        text = json.dumps(model.card, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(folder / CARD, text)
+        return folder / CARD
     if isinstance(model, Surrogate):
         path = save(model, folder)
         _remove_others(folder, keep=())
@@ -106,12 +111,15 @@ def load_any(
     )
 
 
-def _load_part(folder: Path, part: dict[str, Any]) -> Surrogate | Transferred:
+def _load_part(folder: Path, part: dict[str, Any]) -> Surrogate | Transferred | LabelSource:
     name = str(part["folder"])
     if Path(name).name != name or name.startswith("."):
         raise ModelError(f"{folder}: {name!r} is no folder inside it")
     if _hash_of_card(folder / name) != part["sha256"]:
         raise ModelError(f"{folder}: {name} is not the surrogate the card names: train again")
+    about = json.loads((folder / name / CARD).read_text(encoding="utf-8"))
+    if isinstance(about, dict) and about.get("kind") == KIND:
+        return LabelSource(str(about["property"]))
     return load_any(folder / name)
 
 

@@ -17,6 +17,7 @@ from matscreen.evidence import best_evidence
 from matscreen.sources.dataset_tables import read_dataset
 from matscreen.structures import Crystal, CrystalBatch
 from matscreen.surrogates import TrainingSet
+from matscreen.surrogates.source_view import reduced_formulas
 
 FORMATION = "formation_energy_per_atom"
 VACANCY = "oxygen_vacancy_formation_energy"
@@ -32,6 +33,8 @@ class Pair:
         target: Labels of the target.
         properties: Registry names of both.
         most: Rows that the source learns from at most, those of the target's formulas first.
+        known: Label of the source property of every target row, test rows too, where the source
+            is cheap enough to label what is asked for; the source's rows do not count then.
     """
 
     title: str
@@ -39,6 +42,7 @@ class Pair:
     target: TrainingSet
     properties: tuple[str, str]
     most: int = 6000
+    known: np.ndarray | None = None
 
 
 def _published(mirror: Path, name: str, property_name: str) -> TrainingSet:
@@ -105,6 +109,61 @@ def _own(property_name: str) -> TrainingSet:
     return _labelled(X[known], y[known], chosen["chemsys"], chosen["formula"])
 
 
+def _of_both(mirror: Path) -> Pair:
+    """Formation energies that both the bundle and the Materials Project have, lowest phases."""
+    source, target = _own(FORMATION), _published(mirror, "materials_project_2018", FORMATION)
+    simulated: dict[str, float] = {}
+    for formula, value in zip(reduced_formulas(source.formulas.tolist()), source.y, strict=True):
+        simulated[formula] = min(value, simulated.get(formula, np.inf))
+    names = reduced_formulas(target.formulas.tolist())
+    known = np.array([simulated.get(name, np.nan) for name in names])
+    both = np.flatnonzero(np.isfinite(known))
+    return Pair(
+        "formation energy: simulated label (MLIP) → Materials Project 2018 (DFT)",
+        source,
+        TrainingSet(
+            X=target.X[both],
+            y=target.y[both],
+            groups=target.groups[both],
+            labels=target.labels,
+            formulas=target.formulas[both],
+            noise=target.noise[both],
+            ids=target.ids[both],
+        ),
+        (FORMATION, FORMATION),
+        known=known[both],
+    )
+
+
+def _permittivities(mirror: Path) -> Pair:
+    """Total permittivity from the electronic one, which costs no phonons."""
+    table = read_dataset("petretto_dielectric", mirror)
+    total, electronic = (
+        table.values[name] for name in ("relative_permittivity", "electronic_permittivity")
+    )
+    assert table.crystals is not None
+    has = np.array([crystal is not None for crystal in table.crystals])
+    chosen = np.flatnonzero(np.isfinite(total) & np.isfinite(electronic) & has)
+    described = describe_table(table, "full", chosen)
+    rows = described.rows
+    target = TrainingSet(
+        X=described.X.astype(np.float32).astype(np.float64),
+        y=total[rows],
+        groups=table.groups[rows].astype(str),
+        labels=described.labels,
+        formulas=np.asarray([table.formulas[i] for i in rows], dtype=str),
+        noise=np.full(len(rows), np.nan),
+        ids=np.full(len(rows), "", dtype=str),
+    )
+    return Pair(
+        "electronic label → total permittivity of Petretto (DFT)",
+        target,
+        target,
+        ("electronic_permittivity", "relative_permittivity"),
+        known=electronic[rows],
+    )
+
+
 def _labelled(X: np.ndarray, y: np.ndarray, groups: Any, formulas: Any) -> TrainingSet:
     return TrainingSet(
         X=X.astype(np.float32).astype(np.float64),
@@ -118,6 +177,8 @@ def _labelled(X: np.ndarray, y: np.ndarray, groups: Any, formulas: Any) -> Train
 
 
 PAIRS: dict[str, Callable[[Path], Pair]] = {
+    "formation-simulated": _of_both,
+    "permittivity": _permittivities,
     "formation": lambda mirror: Pair(
         "formation energy: Materials Project 2018 (DFT) → bundle (MLIP)",
         _published(mirror, "materials_project_2018", FORMATION),
