@@ -86,14 +86,18 @@ def ion_features(
     packed = Compositions.from_amounts(amounts)
     charges = oxidation_states(packed)
     everything = statistics[0, None]
+    known_ions: dict[tuple[int, float], tuple[float, float]] = {}
     found = np.empty((len(formulas), 4))
     for row in range(len(formulas)):
         ions = []
         for slot in np.flatnonzero(packed.present[row] & (packed.numbers[row] != _OXYGEN)):
-            element, charge = int(packed.numbers[row, slot]), charges[row, slot]
-            wide = _shrunk(statistics.get((element, None)), everything[:2])
-            known = statistics.get((element, round(charge))) if np.isfinite(charge) else None
-            ions.append(_shrunk(known, wide))
+            element, charge = int(packed.numbers[row, slot]), float(charges[row, slot])
+            ion = element, round(charge) if np.isfinite(charge) else np.inf
+            if ion not in known_ions:
+                wide = _shrunk(statistics.get((element, None)), everything[:2])
+                known = statistics.get((element, int(ion[1]))) if np.isfinite(ion[1]) else None
+                known_ions[ion] = _shrunk(known, wide)
+            ions.append(known_ions[ion])
         gaps, metals = zip(*(ions or [everything[:2]]), strict=True)
         found[row] = min(gaps), np.mean(gaps), max(metals), np.mean(metals)
     return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from matscreen.formulas import REMEMBERED, reduced_amounts
 from matscreen.mechanisms.base import FloatArray
 from matscreen.mechanisms.ground_state import TILTED
 
@@ -188,11 +189,9 @@ def _antiferroelectric() -> frozenset[tuple[tuple[str, float], ...]]:
     return frozenset(_composition(formula) for formula in ANTIFERROELECTRIC)
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def _composition(formula: str) -> tuple[tuple[str, float], ...]:
-    from pymatgen.core import Composition
-
-    return tuple(sorted(Composition(formula).reduced_composition.as_dict().items()))
+    return tuple(sorted(reduced_amounts(formula)))
 
 
 def _axial_ratio(cell: FloatArray) -> float:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from matscreen.data import data_path
+from matscreen.formulas import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +39,6 @@ def _table() -> pd.DataFrame:
     )
 
 
-@cache
-def _spelling(formula: str) -> str:
-    from pymatgen.core import Composition
-
-    return str(Composition(formula).reduced_formula)
-
-
 def load_facts() -> pd.DataFrame:
     """Return `data/reference/facts.csv`.
 
@@ -73,13 +67,13 @@ def facts_for(candidates: pd.DataFrame) -> pd.DataFrame:
     if candidates.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     # pymatgen orders by electronegativity (TiPbO3), people write PbTiO3: compare one spelling.
-    left = candidates[["structure_id"]].assign(key=candidates["formula"].map(_spelling))
+    left = candidates[["structure_id"]].assign(key=candidates["formula"].map(spelling))
     if "spacegroup" in candidates:
         left["spacegroup"] = candidates["spacegroup"].astype("Int64")
     else:
         left["spacegroup"] = pd.array([pd.NA] * len(left), dtype="Int64")
     table = _table().rename(columns={"spacegroup": "fact_spacegroup"})
-    joined = left.merge(table.assign(key=table["formula"].map(_spelling)), on="key", how="inner")
+    joined = left.merge(table.assign(key=table["formula"].map(spelling)), on="key", how="inner")
     exact = (joined["spacegroup"] == joined["fact_spacegroup"]).fillna(value=False).astype(bool)
     joined["exact"] = exact
     joined = joined[exact | joined["fact_spacegroup"].isna()]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from matscreen.band_gaps import estimate_gaps
 from matscreen.errors import InputError
 from matscreen.facts import load_facts
+from matscreen.formulas import REMEMBERED, atomic_mass, reduced_amounts
 from matscreen.mechanisms.base import Z90, FloatArray, get_entry
 from matscreen.mechanisms.ferroelectric import CURIE_PER_WELL
 from matscreen.mechanisms.insulator_metal import DEFAULT_ACTIVATION
@@ -128,16 +129,20 @@ def oxide_melting_points() -> dict[str, float]:
 
 
 @cache
-def _chemistry(formula: str) -> _Chemistry:
-    from pymatgen.core import Composition
+def _log_melting_points() -> tuple[dict[str, float], float]:
+    """Decimal logarithms of `oxide_melting_points`, and their mean."""
+    points = oxide_melting_points()
+    logs = {symbol: float(np.log10(value)) for symbol, value in points.items()}
+    return logs, float(np.mean(np.log10(list(points.values()))))
 
-    composition = Composition(formula).reduced_composition
-    amounts = {element.symbol: float(composition[element]) for element in composition}
+
+@lru_cache(maxsize=REMEMBERED)
+def _chemistry(formula: str) -> _Chemistry:
+    amounts = dict(reduced_amounts(formula))
     cations = {symbol: n for symbol, n in amounts.items() if symbol != "O"}
     symbols, total = set(cations), sum(cations.values())
-    points = oxide_melting_points()
-    typical = float(np.mean(np.log10(list(points.values()))))
-    logs = {s: float(np.log10(points[s])) if s in points else typical for s in cations}
+    by_cation, typical = _log_melting_points()
+    logs = {s: by_cation.get(s, typical) for s in cations}
     n_atoms = sum(amounts.values())
     return _Chemistry(
         open_shell=bool(symbols & OPEN_SHELL),
@@ -145,9 +150,11 @@ def _chemistry(formula: str) -> _Chemistry:
         lone_pair=bool(symbols & LONE_PAIR),
         abo3=n_atoms == 5 and amounts.get("O") == 3,
         n_atoms=n_atoms,
-        mass=float(composition.weight) / n_atoms,
+        mass=sum(n * atomic_mass(s) for s, n in amounts.items()) / n_atoms,
         melting=sum(logs[s] * n for s, n in cations.items()) / total if total else typical,
-        melting_known=sum(n for s, n in cations.items() if s in points) / total if total else 0.0,
+        melting_known=sum(n for s, n in cations.items() if s in by_cation) / total
+        if total
+        else 0.0,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from matscreen.facts import load_facts
+from matscreen.formulas import reduced_amounts
 from matscreen.mechanisms.base import FloatArray
 
 if TYPE_CHECKING:
@@ -82,12 +83,8 @@ def similar_compounds(name: str) -> SimilarCompounds:
     )
 
 
-@cache
 def _cations(formula: str) -> dict[str, float]:
-    from pymatgen.core import Composition
-
-    amounts = Composition(formula).get_el_amt_dict()
-    return {symbol: float(n) for symbol, n in amounts.items() if symbol != "O"}
+    return {symbol: n for symbol, n in reduced_amounts(formula) if symbol != "O"}
 
 
 def _fractions(formula: str, elements: tuple[str, ...]) -> FloatArray:

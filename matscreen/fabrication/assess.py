@@ -12,6 +12,7 @@ import numpy as np
 from matscreen.data import data_path
 from matscreen.fabrication.elements import hazards, restricted, supply_concentration
 from matscreen.facts import load_facts
+from matscreen.formulas import reduced_amounts, spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +41,10 @@ def assess(candidates: pd.DataFrame, melting_temperature: pd.Series) -> pd.DataF
     markets = np.array([supply_concentration(formula) for formula in formulas]).reshape(-1, 2)
     ratio, _ = crystallisation_ratio()
     sources = candidates["source"].astype(str) if "source" in candidates else None
-    measured = {_spelling(str(name)) for name in load_facts()["formula"].unique()}
+    measured = {spelling(str(name)) for name in load_facts()["formula"].unique()}
     made = [
         True
-        if _spelling(formula) in measured
+        if spelling(formula) in measured
         or (sources is not None and _experimental(sources.iloc[index]))
         else None
         for index, formula in enumerate(formulas)
@@ -83,15 +84,13 @@ def barred(
         require_made: Keep only compounds that are known to have been made.
         max_process_temperature: Largest crystallisation temperature, K; unknown values pass.
     """
-    from pymatgen.core import Composition
-
     unwanted = set(exclude_elements)
     found: dict[str, tuple[str, ...]] = {}
     for index, row in enumerate(assessed.to_dict("records")):
         stated = str(row["hazards"])
         why = [] if allow_hazardous or not stated else stated.split("; ")
         if unwanted and formulas is not None:
-            held = {e.symbol for e in Composition(str(formulas.iloc[index])).elements} & unwanted
+            held = {s for s, _ in reduced_amounts(str(formulas.iloc[index]))} & unwanted
             why += [f"excluded_element: holds {symbol}" for symbol in sorted(held)]
         index_of_reserves = float(row["hhi_reserve"])
         if max_hhi is not None and index_of_reserves > max_hhi:
@@ -129,10 +128,3 @@ def crystallisation_ratio() -> tuple[float, float]:
 
 def _experimental(source: str) -> bool:
     return any(name in source.lower().split(";") for name in MADE_SOURCES)
-
-
-@cache
-def _spelling(formula: str) -> str:
-    from pymatgen.core import Composition
-
-    return str(Composition(formula).reduced_formula)
