@@ -33,6 +33,13 @@ class _Streaming(Protocol):
     def streams(self) -> Sequence[Stream]: ...
 
 
+@runtime_checkable
+class _Counted(Protocol):
+    """A source that may know how many entries it has before it reads them."""
+
+    def total(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class Tally:
     """What one source, or one database of it, has brought so far.
@@ -179,7 +186,7 @@ def _read_pages(
     writer: PageWriter, source: Source, watch: Watch
 ) -> tuple[list[Tally], list[MatscreenError]]:
     began = time.perf_counter()
-    tally = Tally(source.name)
+    tally = Tally(source.name, expected=source.total() if isinstance(source, _Counted) else None)
     errors: list[MatscreenError] = []
     try:
         for page in source.pages():

@@ -111,10 +111,20 @@ def pull(
         ),
     ] = False,
     order: Annotated[
-        bool,
+        int | None,
         typer.Option(
             "--order-disordered",
-            help="Order small disordered crystals by enumeration.",
+            help="Order disordered crystals of at most so many sites by enumeration.",
+            min=1,
+            metavar="SITES",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    gnome: Annotated[
+        bool,
+        typer.Option(
+            "--include-gnome",
+            help="Take GNoME's compounds from the Materials Project too (no commercial use).",
             rich_help_panel=_READING,
         ),
     ] = False,
@@ -158,6 +168,7 @@ def pull(
         "page_limit": page_limit,
         "max_items": max_items,
         "mirror": mirror,
+        "include_gnome": gnome or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
     opened = open_source(source, **given)
@@ -189,12 +200,12 @@ def _pull(
         return pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
 
 
-def _limits(order: bool) -> OrderingLimits | None:
-    if not order:
+def _limits(sites: int | None) -> OrderingLimits | None:
+    if sites is None:
         return None
     from matscreen.sources.ordering import OrderingLimits
 
-    return OrderingLimits()
+    return OrderingLimits(max_sites=sites)
 
 
 def _dry_run(source: Source, json_: Path | None, *, quiet: bool) -> None:
