@@ -14,7 +14,8 @@ from matscreen.structures import Crystal
 WATTS_PER_CORE = 10.0
 """Assumed power of one busy core with its share of the machine, W. A model, not a reading.
 
-Every `joules` column is processor time times this number: an order of magnitude.
+The `joules` columns of labels and model cards are processor time times this number: an order of
+magnitude. The ledger reads counters where the machine has some and says which way it went.
 """
 
 
@@ -113,12 +114,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     "ledger": pa.schema(
         [
             _field("run_id", pa.string(), nullable=False),
+            _field("task", pa.string()),
             _field("stage", pa.string(), nullable=False),
             _field("items", pa.int64(), "1"),
             _field("seconds", pa.float64(), "s"),
             _field("cpu_seconds", pa.float64(), "s"),
             _field("joules", pa.float64(), "J"),
             _field("method", pa.string()),
+            _field("grams_CO2", pa.float64(), "g"),
+            _field("region", pa.string()),
+            _field("carbon_source", pa.string()),
             _field("at", _TIME),
         ]
     ),
