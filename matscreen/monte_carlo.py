@@ -40,12 +40,14 @@ class Draws:
         upper: 95 % quantile, J.
         p_feasible: Share of draws that pass every gate.
         p_top: Share of draws among the best ten, by split of the model error.
+        leaders: The best ten of each draw, by split; owners are rows.
     """
 
     lower: FloatArray
     upper: FloatArray
     p_feasible: FloatArray
     p_top: Mapping[str, FloatArray]
+    leaders: Mapping[str, Leaders]
 
 
 def simulate(
@@ -74,7 +76,7 @@ def simulate(
         seed: Seed of the draws.
     """
     n = len(ids)
-    result = Draws(np.zeros(n), np.zeros(n), np.zeros(n), {})
+    result = Draws(np.zeros(n), np.zeros(n), np.zeros(n), {}, {})
     # In a fixed order, so that equal energies fall the same way whatever order the rows come in.
     order = np.argsort(ids, kind="stable")
     draw_rows = partial(
@@ -86,7 +88,7 @@ def simulate(
     hopeless[doubtful] = result.p_feasible[doubtful] == 0.0
     leaders = draw_rows(order[~hopeless[order]], samples)
     shares = {split: leaders[split].shares(n) for split in SPLITS}
-    return Draws(result.lower, result.upper, result.p_feasible, shares)
+    return Draws(result.lower, result.upper, result.p_feasible, shares, leaders)
 
 
 def _draw_rows(
@@ -144,26 +146,35 @@ def _draw_rows(
 
 
 class Leaders:
-    """The ten best feasible materials of each draw, kept while chunks pass by."""
+    """The ten best feasible materials of each draw, kept while chunks pass by.
+
+    Attributes:
+        energy: Energies of the best, in no order, infinite where there are fewer, (samples, 10).
+        owner: The materials they belong to, -1 where there is none, (samples, 10).
+    """
 
     def __init__(self, samples: int) -> None:
-        self._energy = np.full((samples, TOP), np.inf)
-        self._owner = np.full((samples, TOP), -1, dtype=np.int64)
+        self.energy = np.full((samples, TOP), np.inf)
+        self.owner = np.full((samples, TOP), -1, dtype=np.int64)
 
     def add(self, energies: FloatArray, rows: np.ndarray) -> None:
         """Take the energies of some materials, (materials, samples), infinite where infeasible."""
-        worst = self._energy.max(axis=1)
+        worst = self.energy.max(axis=1)
         useful = (energies < worst).any(axis=1)
         if not useful.any():
             return
-        energy = np.concatenate([self._energy, energies[useful].T], axis=1)
-        new = np.broadcast_to(rows[useful], (len(energy), int(useful.sum())))
-        owner = np.concatenate([self._owner, new], axis=1)
-        best = np.argpartition(energy, TOP - 1, axis=1)[:, :TOP]
-        self._energy = np.take_along_axis(energy, best, axis=1)
-        self._owner = np.take_along_axis(owner, best, axis=1)
+        new = energies[useful].T
+        self.merge(new, np.broadcast_to(rows[useful], new.shape))
+
+    def merge(self, energy: FloatArray, owner: np.ndarray) -> None:
+        """Take the energies of any materials in each draw, (samples, k), and their owners."""
+        everything = np.concatenate([self.energy, energy], axis=1)
+        owners = np.concatenate([self.owner, owner], axis=1)
+        best = np.argpartition(everything, TOP - 1, axis=1)[:, :TOP]
+        self.energy = np.take_along_axis(everything, best, axis=1)
+        self.owner = np.take_along_axis(owners, best, axis=1)
 
     def shares(self, n: int) -> FloatArray:
         """Share of the draws in which each of n materials is among the best."""
-        owners = self._owner[np.isfinite(self._energy)]
-        return np.bincount(owners, minlength=n)[:n] / len(self._energy)
+        owners = self.owner[np.isfinite(self.energy)]
+        return np.bincount(owners, minlength=n)[:n] / len(self.energy)

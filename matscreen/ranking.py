@@ -7,20 +7,21 @@ a draw in which a gate fails has rank infinity.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from matscreen.crystal_facts import crystal_facts
 from matscreen.errors import InputError
 from matscreen.evidence import best_evidence
 from matscreen.mechanisms import Device, Mechanism, SwitchingEnergy, get_mechanism
-from matscreen.mechanisms.base import FACTS, PARAMETERS, FloatArray, get_entry
+from matscreen.mechanisms.base import FACTS, PARAMETERS, get_entry
 from matscreen.mechanisms.bounded import Bounded
-from matscreen.monte_carlo import SPLITS, Draws, Inputs, simulate
+from matscreen.monte_carlo import SPLITS, Draws, Inputs, Leaders, simulate
 from matscreen.priors import fill_missing
 from matscreen.properties import EVIDENCE, PROPERTIES
-from matscreen.sampling import sigma_of
+from matscreen.property_columns import PropertyColumns
+from matscreen.standings import pareto_front, ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,34 +112,92 @@ def rank(
     """
     import pandas as pd
 
-    spec = device if device is not None else Device()
     chosen = [get_mechanism(m) if isinstance(m, str) else m for m in mechanisms]
-    _check(candidates, samples, chosen)
-    table = best_evidence(properties)
-    materials = _representatives(candidates, table)
-    wanted = {name for m in chosen for name in (*m.requires, *m.optional)} - set(FACTS)
-    known = table[table["structure_id"].isin(set(materials["structure_id"]))]
-    filled = fill_missing(materials, known, tuple(sorted(wanted)))
-    columns = _Columns(materials, filled)
-    blocks, sensitivity = [], []
-    for mechanism in chosen:
-        bound = mechanism if not least else Bounded(mechanism, least)
-        block, note = _rank_one(
-            bound, columns, spec, application, samples, seed, max_energy_above_hull, barred or {}
-        )
-        blocks.append(block)
-        sensitivity.append(note)
-    result = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
-    result.insert(0, "rank", _ranks(result["feasible"], result["energy_nominal_J"]))
+    blocks = rank_blocks(
+        candidates,
+        properties,
+        chosen,
+        device,
+        application,
+        samples=samples,
+        seed=seed,
+        max_energy_above_hull=max_energy_above_hull,
+        barred=barred,
+        least=least,
+    )
+    result = pd.concat([block.table for block in blocks], ignore_index=True)
+    result.insert(0, "rank", ranks(result["feasible"], result["energy_nominal_J"]))
     result = result.sort_values(["rank", "structure_id", "mechanism"], kind="stable")
     rest = [name for name in result if name not in LEADING_COLUMNS]
     result = result[[*LEADING_COLUMNS, *rest]].reset_index(drop=True)
     result.attrs["units"] = column_units([str(name) for name in result.columns])
-    result.attrs["model_error"] = {
-        m.name: {"shared": m.model_error.shared, "material": m.model_error.material} for m in chosen
-    }
-    result.attrs["split_sensitivity"] = sensitivity
+    result.attrs["model_error"] = model_errors(chosen)
+    result.attrs["split_sensitivity"] = [block.sensitivity for block in blocks]
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The ranking of some materials under one mechanism.
+
+    Attributes:
+        table: One row a material, sorted by structure_id: the columns of `rank` without `rank`.
+        leaders: The best ten of each draw, by split of the model error; owners are rows.
+        sensitivity: What the split of the model error makes of the best material.
+    """
+
+    table: pd.DataFrame
+    leaders: Mapping[str, Leaders]
+    sensitivity: Mapping[str, Any]
+
+
+def model_errors(mechanisms: Sequence[Mechanism]) -> dict[str, dict[str, float]]:
+    """Return the split of the model error by mechanism, decades."""
+    return {
+        m.name: {"shared": m.model_error.shared, "material": m.model_error.material}
+        for m in mechanisms
+    }
+
+
+def rank_blocks(
+    candidates: pd.DataFrame,
+    properties: pd.DataFrame,
+    mechanisms: Sequence[Mechanism],
+    device: Device | None = None,
+    application: str = "synapse",
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    max_energy_above_hull: float | None = None,
+    barred: Mapping[str, Sequence[str]] | None = None,
+    least: Mapping[str, float] | None = None,
+) -> list[Block]:
+    """Rank materials under each mechanism; the arguments are those of `rank`.
+
+    What a row holds depends on its material alone, but for `rank_in_mechanism`, `p_top_10` and
+    `pareto`: blocks of some of the candidates can be merged into the ranking of all of them.
+    """
+    spec = device if device is not None else Device()
+    _check(candidates, samples, mechanisms)
+    table = best_evidence(properties)
+    materials = _representatives(candidates, table)
+    wanted = {name for m in mechanisms for name in (*m.requires, *m.optional)} - set(FACTS)
+    known = table[table["structure_id"].isin(set(materials["structure_id"]))]
+    filled = fill_missing(materials, known, tuple(sorted(wanted)))
+    columns = PropertyColumns(materials, filled)
+    return [
+        _rank_one(
+            Bounded(mechanism, least) if least else mechanism,
+            columns,
+            spec,
+            application,
+            samples,
+            seed,
+            max_energy_above_hull,
+            barred or {},
+        )
+        for mechanism in mechanisms
+    ]
 
 
 def mechanism_inputs(
@@ -157,7 +216,7 @@ def mechanism_inputs(
     known = best_evidence(properties[properties["structure_id"].isin(candidates["structure_id"])])
     wanted = {*mechanism.requires, *mechanism.optional} - set(FACTS)
     filled = fill_missing(candidates, known, tuple(sorted(wanted)))
-    inputs = _Columns(candidates, filled).inputs(mechanism)
+    inputs = PropertyColumns(candidates, filled).inputs(mechanism)
     return inputs, filled[filled["property"].isin(inputs)].reset_index(drop=True)
 
 
@@ -176,69 +235,16 @@ def column_units(columns: Sequence[str]) -> dict[str, str]:
     return units
 
 
-class _Columns:
-    """Properties of the materials of a ranking as columns, in the order of the materials."""
-
-    def __init__(self, materials: pd.DataFrame, table: pd.DataFrame) -> None:
-        self.materials = materials
-        ids = materials["structure_id"].to_numpy()
-        self._by_name: dict[str, pd.DataFrame] = {
-            str(name): rows.set_index("structure_id").reindex(ids)
-            for name, rows in table.groupby("property", sort=True)
-        }
-        if materials.empty:
-            names = (*PROPERTIES, *PARAMETERS)
-            self._by_name = {name: table.head(0).set_index("structure_id") for name in names}
-        if "energy_above_hull" in self._by_name:
-            self.hull = self._by_name["energy_above_hull"]["mean"].to_numpy(dtype=float)
-        elif "energy_above_hull" in materials:
-            self.hull = materials["energy_above_hull"].to_numpy(dtype=float, na_value=np.nan)
-        else:
-            self.hull = np.full(len(materials), np.nan)
-        volume = self._by_name.get("volume_per_atom")
-        self.facts = crystal_facts(
-            materials, None if volume is None else volume["mean"].to_numpy(dtype=float)
-        )
-
-    def inputs(self, mechanism: Mechanism) -> dict[str, Inputs]:
-        """Return what a mechanism uses: properties with errors, facts of the crystal without."""
-        found: dict[str, Inputs] = {}
-        for name in (*mechanism.requires, *mechanism.optional):
-            if name in FACTS:
-                found[name] = Inputs(self.facts[name], None)
-            elif name in self._by_name:
-                rows, entry = self._by_name[name], get_entry(name)
-                mean = np.clip(rows["mean"].to_numpy(dtype=float), entry.lower, entry.upper)
-                found[name] = Inputs(mean, sigma_of(entry, rows))
-        for name in mechanism.requires:
-            if name not in found:
-                raise InputError(f"{mechanism.name} needs {name}, for which there is no prior")
-        return found
-
-    def texts(self, name: str, column: str) -> np.ndarray:
-        """Return a text column of a property, for example its evidence."""
-        return np.asarray(self._by_name[name][column].to_numpy(dtype=object))
-
-    def in_domain(self, names: Sequence[str]) -> np.ndarray:
-        """Whether every value of the named properties lies in the domain of its model."""
-        result = np.ones(len(self.materials), dtype=bool)
-        for name in names:
-            rows = self._by_name.get(name)
-            if rows is not None and "in_domain" in rows:
-                result &= ~(rows["in_domain"].to_numpy(dtype=object) == False)  # noqa: E712
-        return result
-
-
 def _rank_one(
     mechanism: Mechanism,
-    columns: _Columns,
+    columns: PropertyColumns,
     device: Device,
     application: str,
     samples: int,
     seed: int,
     max_hull: float | None,
     barred: Mapping[str, Sequence[str]],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> Block:
     import pandas as pd
 
     inputs = columns.inputs(mechanism)
@@ -272,7 +278,7 @@ def _rank_one(
             reasons[index].insert(0, f"no_estimate: {name} is a guess over all oxides")
     frame = pd.DataFrame(
         {
-            "rank_in_mechanism": _ranks(feasible, energy.nominal_J),
+            "rank_in_mechanism": ranks(feasible, energy.nominal_J),
             "formula": materials["formula"].to_numpy(),
             "structure_id": ids,
             "mechanism": mechanism.name,
@@ -285,7 +291,7 @@ def _rank_one(
             "p_top_10": drawn.p_top["stated"],
             "feasible": feasible,
             "reasons": ["; ".join(found) for found in reasons],
-            "pareto": _pareto(energy.nominal_J, columns.hull, drawn.p_feasible, feasible),
+            "pareto": pareto_front(energy.nominal_J, columns.hull, drawn.p_feasible, feasible),
             "energy_above_hull": columns.hull,
             "in_domain": columns.in_domain(used),
             "evidence": _worst_evidence(columns, mechanism.requires),
@@ -299,7 +305,7 @@ def _rank_one(
         frame[f"{name}_evidence"] = columns.texts(name, "evidence")
     for name, values in energy.diagnostics.items():
         frame[name] = np.broadcast_to(values, len(frame))
-    return frame, _sensitivity(mechanism, energy, feasible, drawn, ids)
+    return Block(frame, drawn.leaders, _sensitivity(mechanism, energy, feasible, drawn, ids))
 
 
 def _sensitivity(
@@ -360,36 +366,7 @@ def _crystal_flags(materials: pd.DataFrame) -> list[tuple[str, ...]]:
     ]
 
 
-def _ranks(feasible: Any, energy: Any) -> np.ndarray:
-    """Rank by energy, feasible first; ties share the smaller rank."""
-    import pandas as pd
-
-    good = np.asarray(feasible, dtype=bool)
-    series = pd.Series(np.asarray(energy, dtype=float))
-    first = series.where(good).rank(method="min")
-    second = series.where(~good).rank(method="min") + int(good.sum())
-    return np.asarray(first.fillna(second).astype("int64"))
-
-
-def _pareto(
-    energy: FloatArray, hull: FloatArray, p_feasible: FloatArray, feasible: np.ndarray
-) -> np.ndarray:
-    """Whether no feasible row is at least as good in all three and better in one."""
-    result = np.zeros(len(energy), dtype=bool)
-    rows = np.flatnonzero(feasible)
-    costs = np.stack([energy, np.where(np.isnan(hull), np.inf, hull), -p_feasible], axis=1)
-    front = np.empty((0, 3))
-    # Sorted, no row is beaten by a later one: only the front so far can beat it.
-    for row in rows[np.lexsort(costs[rows].T[::-1])]:
-        no_worse = (front <= costs[row]).all(axis=1)
-        better = (front < costs[row]).any(axis=1)
-        if not (no_worse & better).any():
-            result[row] = True
-            front = np.vstack([front, costs[row]])
-    return result
-
-
-def _worst_evidence(columns: _Columns, names: Sequence[str]) -> np.ndarray:
+def _worst_evidence(columns: PropertyColumns, names: Sequence[str]) -> np.ndarray:
     order = {name: position for position, name in enumerate(EVIDENCE)}
     worst = np.max([[order[e] for e in columns.texts(name, "evidence")] for name in names], axis=0)
     return np.array([EVIDENCE[position] for position in worst], dtype=object)
