@@ -21,6 +21,7 @@ GRAMS_VARIABLE: Final = "MATSCREEN_CARBON_GRAMS"
 
 _J_PER_KWH: Final = 3.6e6
 _CLOUDS: Final = ("gcp", "aws", "azure")
+_NORDIC: Final = ("SWE", "NOR", "FIN", "DNK")
 
 
 @dataclass(frozen=True)
@@ -89,53 +90,54 @@ def _average(region: str) -> Intensity:
     try:
         from importlib.metadata import version
 
-        from codecarbon.core.emissions import Emissions
-        from codecarbon.core.units import Energy
-        from codecarbon.external.geography import CloudMetadata, GeoMetadata
-        from codecarbon.input import DataSource
+        import codecarbon  # noqa: F401 - asks whether it is there
     except ImportError:
         raise InputError(
             f"the yearly average of {region!r} is in the package codecarbon: pip install "
             f"'matscreen[energy]', or give the number (g/kWh) in {GRAMS_VARIABLE}"
         ) from None
-    country, _, part = region.partition(":")
-    data = DataSource()
     try:
-        table = Emissions(data)
-        one_kWh = Energy.from_energy(1.0)
-        if country.lower() in _CLOUDS:
-            _known_cloud(data, country.lower(), part)
-            kg = table.get_cloud_emissions(
-                one_kWh, CloudMetadata(provider=country.lower(), region=part)
-            )
-            words = "cloud region"
-        else:
-            code = country.upper()
-            mix = data.get_global_energy_mix_data()
-            if code not in mix:
-                raise KeyError(country)
-            place = GeoMetadata(country_iso_code=code, region=part.lower() if part else None)
-            if part:
-                if code in {"SWE", "NOR", "FIN", "DNK"}:
-                    place = GeoMetadata(country_iso_code=code, region=part.upper())
-                kg = table.get_region_emissions(one_kWh, place)
-                if kg == table.get_country_emissions(one_kWh, place):
-                    raise KeyError(part)  # it falls back to the country without a word
-                words = "regional yearly average"
-            else:
-                kg = table.get_country_emissions(one_kWh, place)
-                words = f"national average of {mix[code].get('year', 'an unstated year')}"
+        kg, words = _codecarbon(region)
     except Exception as error:
         raise InputError(
             f"codecarbon has no yearly average of {region!r}; give a country as GBR, a part of one "
             f"as USA:california or SWE:SE3, a cloud as gcp:europe-west1, or set {GRAMS_VARIABLE}"
         ) from error
-    return Intensity(
-        round(float(kg) * 1000.0, 3), region, f"codecarbon {version('codecarbon')}, {words}"
-    )
+    return Intensity(round(kg * 1000.0, 3), region, f"codecarbon {version('codecarbon')}, {words}")
 
 
-def _known_cloud(data: object, provider: str, region: str) -> None:
-    table = data.get_cloud_emissions_data()  # type: ignore[attr-defined]
-    if not ((table["provider"] == provider) & (table["region"] == region)).any():
-        raise KeyError(region)
+def _codecarbon(region: str) -> tuple[float, str]:
+    """Return kg CO2 of a kWh in a region, and what kind of average it is.
+
+    Where codecarbon itself would take a wider average without a word, the region is refused.
+
+    Raises:
+        KeyError: codecarbon does not know the region.
+    """
+    from codecarbon.core.emissions import Emissions
+    from codecarbon.core.units import Energy
+    from codecarbon.external.geography import CloudMetadata, GeoMetadata
+    from codecarbon.input import DataSource
+
+    first, _, part = region.partition(":")
+    data, one_kWh = DataSource(), Energy.from_energy(1.0)
+    table = Emissions(data)
+    if first.lower() in _CLOUDS:
+        clouds = data.get_cloud_emissions_data()
+        provider = first.lower()
+        if not ((clouds["provider"] == provider) & (clouds["region"] == part)).any():
+            raise KeyError(part)
+        cloud = CloudMetadata(provider=provider, region=part)
+        return float(table.get_cloud_emissions(one_kWh, cloud)), "cloud region"
+    country = first.upper()
+    mix = data.get_global_energy_mix_data()
+    if country not in mix:
+        raise KeyError(country)
+    whole = table.get_country_emissions(one_kWh, GeoMetadata(country_iso_code=country))
+    if not part:
+        return float(whole), f"national average of {mix[country].get('year', 'an unstated year')}"
+    name = part.upper() if country in _NORDIC else part.lower()
+    kg = table.get_region_emissions(one_kWh, GeoMetadata(country_iso_code=country, region=name))
+    if kg == whole:
+        raise KeyError(part)
+    return float(kg), "regional yearly average"

@@ -18,9 +18,15 @@ _DAY = timedelta(days=1)
 class Forecast(Protocol):
     """Tells the values of slots to come, as they could be known at a time."""
 
-    name: str
-    history: int
-    """Slots before the first forecast that it needs."""
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        ...
+
+    @property
+    def history(self) -> int:
+        """Slots before the first forecast that it needs."""
+        ...
 
     def __call__(self, now: NDArray[np.int64], slots: int) -> FloatArray:
         """Return (times, slots) values of the slots `now`, `now` + 1, ...; `now` is not known."""

@@ -20,6 +20,8 @@ from matscreen.power.traces import FloatArray, Kind, Trace
 
 FILE: Final = "synthetic_grid.toml"
 _HOURS: Final = 8760
+_STREAMS: Final = {"carbon": 0, "price": 1}
+"""The noise of the two kinds is independent: an assumption, they rise together in truth."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class SyntheticYear:
         start = datetime(2026, 1, 1, tzinfo=UTC)
         weekday = (start.weekday() + hours // 24) % 7
         log += np.where(weekday >= 5, told["weekend_step"], 0.0)
-        log += _noise(self.seed, told["ar1"], told["noise_sigma"])
+        log += _noise([self.seed, _STREAMS[self.kind]], told["ar1"], told["noise_sigma"])
         values = np.exp(log)
         values *= told["mean"] / values.mean()
         unit = "gCO2/kWh" if self.kind == "carbon" else "EUR/MWh"
@@ -83,9 +85,13 @@ def parameters(kind: Kind) -> dict[str, float]:
 def assumptions(kind: Kind) -> list[str]:
     """Return one line for each number of the generator: its value and where it is from."""
     return [
-        f"{name} = {entry['value']:g} {entry['unit']}: {entry['source']}"
+        f"{name} = {entry['value']:g}{_shown(entry['unit'])}: {entry['source']}"
         for name, entry in _table(kind).items()
     ]
+
+
+def _shown(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"
 
 
 def _table(kind: Kind) -> Mapping[str, Mapping[str, Any]]:
@@ -98,7 +104,7 @@ def _sine(hours: FloatArray, period: float, amplitude: float, peak: float) -> Fl
     return np.asarray(amplitude * np.cos(2.0 * np.pi * (hours - peak) / period))
 
 
-def _noise(seed: int, phi: float, sigma: float) -> FloatArray:
+def _noise(seed: list[int], phi: float, sigma: float) -> FloatArray:
     from scipy.signal import lfilter
 
     draws = np.random.default_rng(seed).standard_normal(_HOURS)

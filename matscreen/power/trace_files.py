@@ -127,7 +127,7 @@ def read_values(
 
 
 def write_csv(path: str | Path, trace: Trace) -> None:
-    """Write a trace as CSV for `read_csv`; its first line says what it is, and whether synthetic."""
+    """Write a trace as CSV for `read_csv`; its first line says what it is and if synthetic."""
     lines = [f"# {trace.label}", f"from (UTC),value ({trace.unit})"]
     for number, value in enumerate(trace.values):
         lines.append(f"{(trace.start + number * trace.step).isoformat()},{value:.6g}")
