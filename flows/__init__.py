@@ -20,6 +20,8 @@ _SETTINGS = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    # A run whose heartbeats stop is dead; see `flows.automations`.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # Nested OpenMP threads make small gradient-boosting fits ten times slower.
     "OMP_NUM_THREADS": "1",
 }

@@ -1,0 +1,67 @@
+"""Hand the deployments to a Prefect server that has workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import flows  # sets Prefect up, so it comes before prefect
+from flows import automations, server
+from flows.deployments import FILE, read, work_pools
+from matscreen.errors import MatscreenError
+
+__all__ = ["deploy", "flows"]
+
+
+def deploy(file: Path | None, *, say: Callable[[str], None]) -> None:
+    """Make the rules of the server, the work pools and the deployments.
+
+    Raises:
+        ServerError: No server answers.
+        MatscreenError: Prefect refused the file.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    path = file or FILE
+    pools = work_pools(read(path))
+    url = server.api_url()
+    if not server.healthy(url):
+        raise server.ServerError(
+            f"no Prefect server answers at {url}; start one with `prefect server start`, name "
+            "another by PREFECT_API_URL, or use `python -m flows serve`, which needs none"
+        )
+    with temporary_settings({PREFECT_API_URL: url}):
+        for rule in automations.ensure():
+            say(f"rule of the server: {rule}")
+        with get_client(sync_client=True) as client:
+            for pool in pools:
+                try:
+                    client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+                    say(f"made the work pool {pool}")
+                except ObjectAlreadyExists:
+                    say(f"found the work pool {pool}")
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*command, "--prefect-file", str(path)],
+            env=_environment(url),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise MatscreenError(f"Prefect refused {path}: {lines[-1] if lines else 'it said nothing'}")
+    for each in read(path):
+        say(f"deployed {each['name']} to the pool {each.get('work_pool', {}).get('name', '')}")
+    say("start workers here: " + "; ".join(f"prefect worker start --pool {p}" for p in pools))
+
+
+def _environment(url: str) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PREFECT_API_URL": url}

@@ -1,0 +1,97 @@
+"""The flow `describe`: compute missing descriptors, one task a partition of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prefect import flow
+
+import flows  # sets Prefect up, so it comes before prefect
+from flows import budgets, hooks, tasks
+from flows.defaults import DESCRIPTOR_SET, MAX_FAILED_FRACTION, PARTITION, STORE
+from flows.progress import show
+from matscreen.store import Store
+
+__all__ = ["describe", "describe_missing", "flows"]
+
+
+def describe_missing(
+    store: str,
+    descriptor_set: str,
+    ids: Iterable[str] | None = None,
+    *,
+    partition: int = PARTITION,
+    max_failed_fraction: float = MAX_FAILED_FRACTION,
+) -> int:
+    """Describe what has no descriptors of the present version; no task runs where nothing lacks.
+
+    Returns:
+        How many candidates were described.
+
+    Raises:
+        FailureBudgetError: Too many could not be described.
+    """
+    began = tasks.now()
+    lacking = missing(Store(store), descriptor_set, ids)
+    parts = [lacking[start : start + partition] for start in range(0, len(lacking), partition)]
+    described = sum(
+        tasks.describe(store, descriptor_set, part, number, len(parts))
+        for number, part in enumerate(parts, start=1)
+    )
+    if described:
+        failed = budgets.reasons(Store(store), stage=f"describe {descriptor_set}", since=began)
+        budgets.check(
+            f"describe {descriptor_set}",
+            failed=sum(failed.values()),
+            total=described,
+            limit=max_failed_fraction,
+            reasons=failed,
+        )
+    return described
+
+
+def missing(store: Store, descriptor_set: str, ids: Iterable[str] | None = None) -> list[str]:
+    """Return the candidates with a cell that lack descriptors of the present version, sorted."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.descriptors import get_descriptor_set
+
+    featurizer = get_descriptor_set(descriptor_set)
+    candidates = store.read("candidates", ["structure_id", "nsites"])
+    found = candidates.filter(pc.greater(candidates["nsites"], 0))["structure_id"]
+    name = f"descriptors_{featurizer.name}"
+    if store.exists(name):
+        done = store.read(name, ["structure_id", "version"])
+        current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
+        found = found.filter(pc.invert(pc.is_in(found, value_set=pc.unique(current))))
+    if ids is not None:
+        found = found.filter(pc.is_in(found, value_set=pa.array(list(ids), pa.string())))
+    return sorted(found.to_pylist())
+
+
+@flow(
+    name="describe",
+    flow_run_name="describe {descriptor_set}",
+    persist_result=False,
+    on_failure=[hooks.tell_failed],
+)
+def describe(
+    descriptor_set: str = DESCRIPTOR_SET,
+    store: str = STORE,
+    partition: int = PARTITION,
+    max_failed_fraction: float = MAX_FAILED_FRACTION,
+) -> int:
+    """Describe every stored candidate that lacks descriptors of the present version.
+
+    Args:
+        descriptor_set: `composition`, `fast`, `standard`, `full`, or one of a plug-in.
+        store: Folder or URL of the tables.
+        partition: Candidates a task.
+        max_failed_fraction: Largest share of them that may fail.
+    """
+    count = describe_missing(
+        store, descriptor_set, partition=partition, max_failed_fraction=max_failed_fraction
+    )
+    show(f"{count:,} described" if count else "every candidate was described already")
+    return count

@@ -1,0 +1,123 @@
+"""The flow `nightly`: pull the sources of every screen, describe, train, and rank what is new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed
+
+import flows  # sets Prefect up, so it comes before prefect
+from flows import artifacts, hooks, tasks
+from flows.defaults import RESULTS, SCREENS, STORE
+from flows.progress import show
+from flows.pull import pull
+from flows.screen import Asked, ScreenRun, described, handing_over, look, screen, unchanged
+from flows.simulate import simulate as simulate_flow
+from flows.simulate import torch_is_there
+from matscreen.config import load_screen
+from matscreen.errors import MatscreenError
+from matscreen.screening import check_names
+
+__all__ = ["NightError", "flows", "nightly"]
+
+
+class NightError(MatscreenError):
+    """Some screens of a night could not be ranked; the others are done."""
+
+
+@flow(
+    name="nightly",
+    flow_run_name="nightly",
+    persist_result=False,
+    on_failure=[hooks.tell_failed],
+)
+def nightly(
+    screens: list[str] = list(SCREENS),  # noqa: B006 - Prefect shows it, nobody changes it
+    store: str = STORE,
+    results: str = RESULTS,
+    simulate: str | None = None,
+    force: bool = False,
+) -> Any:
+    """Bring every screen up to date; what is already so ends in seconds.
+
+    A source or a screen that fails does not stop the others; the run fails at its end and says
+    what is missing. A run after a crash goes on from the store.
+
+    Args:
+        screens: Shipped screens or paths of TOML files.
+        store: Folder or URL of the tables.
+        results: Folder under which the folders of the screens are written.
+        simulate: Budget of each screen for new simulations (`40`, `2h`, `0.05kWh`); none without
+            it, and none where torch is not installed.
+        force: Rank also where nothing is new.
+
+    Returns:
+        A list of `ScreenRun`.
+    """
+    asked = [load_screen(name) for name in screens]
+    for one in asked:
+        check_names(one)
+    specs = list(dict.fromkeys(["bundle", *(spec for one in asked for spec in one.sources)]))
+    largest = max((one.budget.max_failed_fraction for one in asked), default=1.0)
+    brought = pull(specs, store, largest)
+    problems = [f"source {spec}: {why}" for spec, why in brought.errors.items()]
+    if simulate is not None:
+        problems += _simulate(screens, simulate, store)
+    runs: list[ScreenRun] = []
+    stale: dict[str, Asked] = {}
+    for name, one in zip(screens, asked, strict=True):
+        lacking = [spec for spec in ("bundle", *one.sources) if spec in brought.errors]
+        if lacking:
+            problems.append(f"{one.name}: not ranked without {', '.join(lacking)}")
+            continue
+        found = look(one, store, results, brought.pulled)
+        if found.news or force:
+            stale[name] = found
+        else:
+            runs.append(unchanged(found))
+    _prepare(list(stale.values()), store)
+    with handing_over(stale):
+        for name in stale:
+            try:
+                run: Any = screen(name, store, results, force=force)
+                runs.append(run)
+            except Exception as error:
+                problems.append(f"{name}: {' '.join(str(error).split())}")
+                show(problems[-1])
+    return _end(runs, problems)
+
+
+def _simulate(screens: list[str], budget: str, store: str) -> list[str]:
+    if not torch_is_there():
+        show("no simulations: torch is not installed (pip install 'matscreen[simulate]')")
+        return []
+    problems = []
+    for name in screens:
+        try:
+            simulate_flow(name, budget, store=store)
+        except Exception as error:
+            problems.append(f"simulating for {name}: {' '.join(str(error).split())}")
+            show(problems[-1])
+    return problems
+
+
+def _prepare(stale: list[Asked], store: str) -> None:
+    """Describe and train once for all screens that share descriptors."""
+    for name in dict.fromkeys(each.screen.descriptor_set for each in stale):
+        mine = [each for each in stale if each.screen.descriptor_set == name]
+        limit = min(each.screen.budget.max_failed_fraction for each in mine)
+        described(mine, store, max_failed_fraction=limit)
+        for seed in sorted({each.screen.ranking.seed for each in mine}):
+            tasks.train(store, name, seed)
+
+
+def _end(runs: list[ScreenRun], problems: list[str]) -> Any:
+    lines = [f"- {run.message}" for run in runs] + [f"- **{text}**" for text in problems]
+    artifacts.note("night", "\n".join(lines) or "No screen was asked for.")
+    if problems:
+        raise NightError("; ".join(problems))
+    ranked = [run for run in runs if run.finished is not None]
+    message = "; ".join(run.message for run in ranked) or f"nothing new for {len(runs)} screens"
+    show(message)
+    return Completed(message=message, data=runs)
