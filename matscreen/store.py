@@ -1,12 +1,19 @@
-"""Delta Lake tables in a folder or a bucket; nothing is ever half-written."""
+"""Delta Lake tables in a folder or a bucket; nothing is ever half-written.
+
+A bucket is any URL that delta-rs understands; its settings and keys come from the environment
+(`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...), never from
+the URL, so that none is ever shown.
+"""
 
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
@@ -17,8 +24,15 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _ATTEMPTS = 12
+_READ_ATTEMPTS = 4
 # delta-rs reads a local path as a URL: it takes % for an escape and panics at the others.
 _REFUSED = "%[\\]^|"
+KEPT: Final = {
+    "delta.logRetentionDuration": "interval 365 days",
+    "delta.deletedFileRetentionDuration": "interval 365 days",
+}
+"""Properties of every table: for a year its log says what a version held and when a file went out
+of use. Delta forgets by itself after 30 and 7 days, before the retention of a vacuum."""
 
 
 class Store:
@@ -28,11 +42,16 @@ class Store:
     Two writers that collide re-read and try again.
 
     Args:
-        root: Folder, created when absent, or a URL that delta-rs understands (`s3://...`).
+        root: Folder, created when absent, or a URL that delta-rs understands (`s3://...`). A
+            `file://` URL is its folder.
+
+    Raises:
+        StoreError: No store can lie there, or the URL holds a user or a password.
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = str(root)
+        root = _place(str(root))
+        self.root = root
         self._local = "://" not in self.root
         if self._local:
             path = Path(root).expanduser().resolve()
@@ -54,18 +73,73 @@ class Store:
         return f"{self.root.rstrip('/')}/{name}"
 
     def exists(self, name: str) -> bool:
-        """Say whether a table has been written."""
-        from deltalake import DeltaTable
+        """Say whether a table has been written.
 
-        return bool(DeltaTable.is_deltatable(self.uri(name)))
+        Raises:
+            StoreError: The place cannot be looked at.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        try:
+            return bool(DeltaTable.is_deltatable(self.uri(name)))
+        except (DeltaError, OSError) as error:
+            raise StoreError(f"cannot look at the store {self.root}: {_brief(error)}") from error
+
+    def names(self) -> list[str]:
+        """Return the names of the tables that have been written, sorted."""
+        if self._local:
+            return sorted(log.parent.name for log in Path(self.root).glob("*/_delta_log"))
+        from deltalake.fs import DeltaStorageHandler
+        from pyarrow import fs
+
+        try:
+            listed = fs.PyFileSystem(DeltaStorageHandler(self.root)).get_file_info(
+                fs.FileSelector("", allow_not_found=True)
+            )
+        except OSError as error:
+            raise StoreError(f"cannot look at the store {self.root}: {_brief(error)}") from error
+        folders = (each.base_name for each in listed if each.type == fs.FileType.Directory)
+        return sorted(name for name in folders if self.exists(name))
+
+    def versions(self) -> dict[str, int]:
+        """Return the Delta version of every table that has been written."""
+        return {name: self.version(name) for name in self.names()}
+
+    def at(self, versions: Mapping[str, int]) -> StoreView:
+        """Return the store as it was at some versions of its tables, for reading only.
+
+        Args:
+            versions: Table to Delta version; a table that is absent, or at -1, reads as one that
+                was never written.
+        """
+        return StoreView(self.root, versions)
+
+    def snapshot(self) -> StoreView:
+        """Return the store as it is now, for reading only: later writes do not show in it."""
+        return self.at(self.versions())
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a table; one that was never written is empty.
 
         Raises:
-            StoreError: The table is unknown to the schema and was never written, or it has no
-                such column.
+            StoreError: The table is unknown to the schema and was never written, it has no such
+                column, or its files are damaged.
         """
+        from deltalake.exceptions import DeltaError
+
+        for attempt in range(_READ_ATTEMPTS):
+            try:
+                return self._read(name, columns)
+            except FileNotFoundError as error:
+                # A vacuum took files of the version that was opened; there is a later one by now.
+                if attempt == _READ_ATTEMPTS - 1:
+                    raise self._unreadable(name, error) from error
+            except (DeltaError, OSError, pa.ArrowInvalid) as error:
+                raise self._unreadable(name, error) from error
+        raise AssertionError  # the last attempt returned or raised
+
+    def _read(self, name: str, columns: Sequence[str] | None) -> pa.Table:
         if self.exists(name):
             stored = self._open(name)
             known = [field.name for field in stored.schema().fields]
@@ -166,6 +240,17 @@ class Store:
 
         return DeltaTable(self.uri(name))
 
+    def _unreadable(self, name: str, error: Exception) -> StoreError:
+        if "minimum reader version" in str(error) or "reader feature" in str(error).lower():
+            advice = "a newer program has written it: update matscreen and deltalake"
+        elif isinstance(error, FileNotFoundError):
+            advice = "a file of it is gone: restore the folder from a copy, or run its stage again"
+        else:
+            advice = "`matscreen doctor` looks at every table"
+        return StoreError(
+            f"table {name!r} in {self.root} cannot be read ({advice}): {_brief(error)}"
+        )
+
     def _checked(self, name: str, table: pa.Table) -> pa.Table:
         return tables.check(name, table) if name in tables.SCHEMAS else table
 
@@ -178,7 +263,9 @@ class Store:
         schema_mode = {"append": "merge", "overwrite": "overwrite"}.get(mode)
 
         def write() -> None:
-            write_deltalake(self.uri(name), rows, mode=mode, schema_mode=schema_mode)
+            write_deltalake(
+                self.uri(name), rows, mode=mode, schema_mode=schema_mode, configuration=KEPT
+            )
 
         self._retry(write, name)
 
@@ -194,13 +281,86 @@ class Store:
                 write()
             except CommitFailedError as error:
                 if attempt == _ATTEMPTS - 1:
-                    message = f"{name}: other writers won {_ATTEMPTS} times in a row; {error}"
+                    message = (
+                        f"{name}: other writers won {_ATTEMPTS} times in a row; {_brief(error)}"
+                    )
                     raise StoreError(message) from error
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 4))
             except (DeltaError, OSError) as error:
-                raise StoreError(f"cannot write table {name!r} in {self.root}: {error}") from error
+                message = f"cannot write table {name!r} in {self.root}: {_brief(error)}"
+                raise StoreError(message) from error
             else:
                 return
+
+
+class StoreView(Store):
+    """A store at fixed versions of its tables: it reads what was there then, and never writes.
+
+    Args:
+        root: Where the store lies.
+        versions: Table to Delta version; absent or -1 where it had not been written.
+    """
+
+    def __init__(self, root: str | Path, versions: Mapping[str, int]) -> None:
+        super().__init__(root)
+        self._versions = {name: int(number) for name, number in versions.items()}
+
+    def exists(self, name: str) -> bool:
+        """Say whether a table had been written."""
+        return self._versions.get(name, -1) >= 0
+
+    def names(self) -> list[str]:
+        """Return the names of the tables that had been written, sorted."""
+        return sorted(name for name in self._versions if self.exists(name))
+
+    def version(self, name: str) -> int:
+        """Return the version at which a table is read, -1 when it had not been written."""
+        return max(self._versions.get(name, -1), -1)
+
+    def _open(self, name: str) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.uri(name), version=self._versions[name])
+
+    def _unreadable(self, name: str, error: Exception) -> StoreError:
+        from matscreen.table_history import why_gone
+
+        reason = why_gone(self.uri(name), self._versions[name])
+        return super()._unreadable(name, error) if reason is None else StoreError(reason)
+
+    def _retry(self, write: Callable[[], None], name: str) -> None:
+        del write
+        raise StoreError(
+            f"table {name!r} cannot be written: {self.root} was opened at version "
+            f"{self.version(name)} of it, for reading only"
+        )
+
+
+def _place(root: str) -> str:
+    """Return the URL of a bucket as it is, and the folder of a `file://` URL.
+
+    Raises:
+        StoreError: A URL holds a user or a password.
+    """
+    # A path made of `s3://bucket` has lost a slash.
+    lost = re.match(r"([a-z][a-z0-9+.-]+):/+(.+)", root)
+    if lost is None:
+        return root
+    scheme, rest = lost.groups()
+    parts = urlsplit(f"{scheme}://{'/' if scheme == 'file' else ''}{rest}")
+    if parts.username or parts.password:
+        place = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        raise StoreError(
+            f"the address of the store {place} holds a user or a password, which would be shown "
+            "in reports and logs; give them through the environment (AWS_ACCESS_KEY_ID, ...)"
+        )
+    return unquote(parts.path) if scheme == "file" else parts.geturl()
+
+
+def _brief(error: Exception) -> str:
+    """Return the first line of a library's message: a trace of its insides may follow."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
 
 
 def _same(keys: Sequence[str]) -> str:

@@ -258,3 +258,157 @@ def test_rows_are_removed_by_their_keys_null_included(store):
     ]
     store.remove("labels", labels(label("b'; --")))
     assert store.read("labels")["structure_id"].to_pylist() == ["a"]
+
+
+def test_a_view_reads_what_was_there_and_never_writes(store):
+    store.append("labels", labels(label("a")))
+    then = store.versions()
+    view = store.snapshot()
+    store.append("labels", labels(label("b")))
+    store.append("ledger", tables.SCHEMAS["ledger"].empty_table())
+    assert store.names() == ["labels", "ledger"]
+    assert store.versions() == {"labels": 1, "ledger": 0}
+    for past in (view, store.at(then), store.at({"labels": 0, "ledger": -1})):
+        assert past.read("labels")["structure_id"].to_pylist() == ["a"]
+        assert (past.version("labels"), past.version("ledger")) == (0, -1)
+        assert past.names() == ["labels"]
+        assert past.read("ledger").num_rows == 0
+        for write in (past.append, past.upsert, past.replace, past.remove):
+            with pytest.raises(StoreError, match="opened at version 0 of it, for reading only"):
+                write("labels", labels(label("c")))
+    assert store.read("labels").num_rows == 2
+
+
+def test_a_version_that_never_was_is_told_apart_from_one_that_is_gone(store):
+    store.append("labels", labels(label("a")))
+    with pytest.raises(StoreError, match="has no version 7, the latest is 0"):
+        store.at({"labels": 7}).read("labels")
+
+
+def test_a_version_without_its_files_names_the_vacuum_and_its_retention(store):
+    from deltalake import DeltaTable
+
+    store.append("labels", labels(label("a")))
+    store.replace("labels", labels(label("b")))
+    DeltaTable(store.uri("labels")).vacuum(0, dry_run=False, enforce_retention_duration=False)
+    assert store.read("labels").num_rows == 1
+    with pytest.raises(StoreError, match=r"version 0 of table 'labels' is gone: the vacuum of "):
+        store.at({"labels": 0}).read("labels")
+    with pytest.raises(StoreError, match="its retention of 0 hours"):
+        store.at({"labels": 0}).read("labels", ["value"])
+
+
+def test_a_read_that_a_vacuum_overtakes_reads_again(store, monkeypatch):
+    from deltalake import DeltaTable
+
+    store.append("labels", labels(label("a")))
+    old = DeltaTable(store.uri("labels"))
+    store.replace("labels", labels(label("b")))
+    DeltaTable(store.uri("labels")).vacuum(0, dry_run=False, enforce_retention_duration=False)
+    latest = store._open
+    opened = iter([old, latest("labels")])
+    monkeypatch.setattr(store, "_open", lambda _name: next(opened))
+    assert store.read("labels")["structure_id"].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("slashes", ["file://", "file:"])
+def test_a_file_url_is_its_folder(tmp_path, slashes):
+    store = Store(f"{slashes}{tmp_path.as_posix()}/my%20store")
+    assert store.root == str(tmp_path / "my store")
+    store.upsert("labels", labels(label()))
+    assert Store(tmp_path / "my store").read("labels").num_rows == 1
+
+
+def test_a_bucket_keeps_its_address_also_as_a_path():
+    for place in ("s3://bucket/a/store", Path("s3://bucket/a/store")):
+        assert Store(place).root == "s3://bucket/a/store"
+        assert Store(place).uri("labels") == "s3://bucket/a/store/labels"
+
+
+def test_an_address_with_a_password_is_refused_and_not_shown():
+    with pytest.raises(StoreError, match="s3://bucket/store holds a user") as caught:
+        Store("s3://me:s3cr3t@bucket/store")
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_damaged_file_is_said_and_the_rest_stays(store):
+    store.append("labels", labels(label("a")))
+    store.append("ledger", tables.SCHEMAS["ledger"].empty_table())
+    (file,) = Path(store.uri("labels")).glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(StoreError, match=r"'labels' in .* cannot be read .*doctor"):
+        store.read("labels")
+    file.unlink()
+    with pytest.raises(StoreError, match="a file of it is gone"):
+        store.read("labels")
+    assert store.read("ledger").num_rows == 0
+
+
+def test_a_torn_log_entry_is_said_in_one_line(store):
+    store.append("labels", labels(label("a")))
+    (Path(store.uri("labels")) / "_delta_log" / f"{1:020d}.json").write_text('{"add": {"pa')
+    with pytest.raises(StoreError, match="cannot be read") as caught:
+        store.read("labels")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_a_newer_program_is_left_alone(store):
+    store.append("labels", labels(label("a")))
+    protocol = '{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}\n'
+    log = Path(store.uri("labels")) / "_delta_log" / f"{1:020d}.json"
+    log.write_text(protocol)
+    with pytest.raises(StoreError, match="a newer program has written it: update"):
+        store.read("labels")
+    with pytest.raises(StoreError, match="cannot write table 'labels'"):
+        store.append("labels", labels(label("b")))
+    assert log.read_text() == protocol
+    assert len(list(log.parent.glob("*.json"))) == 2
+
+
+FULL = """
+import resource, sys
+from matscreen import tables
+from matscreen.errors import StoreError
+from matscreen.store import Store
+
+store = Store(sys.argv[1])
+rows = [{"structure_id": str(k), "stage": "s", "reason": str(hash(str(k))), "at": None}
+        for k in range(20_000)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for write in (store.append, store.upsert):
+    try:
+        write("failures", tables.from_rows("failures", rows))
+    except StoreError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_said_and_loses_nothing(store):
+    store.append("failures", tables.from_rows("failures", [tables.failure_row("a", "s", "r")]))
+    command = [sys.executable, "-c", FULL, store.root]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("cannot write table 'failures'") for line in lines)
+    assert store.read("failures")["structure_id"].to_pylist() == ["a"]
+    store.append("failures", tables.from_rows("failures", [tables.failure_row("b", "s", "r")]))
+    assert store.read("failures").num_rows == 2
+
+
+def test_a_clock_that_was_set_back_keeps_the_order_of_versions(store):
+    from datetime import UTC, datetime, timedelta
+
+    from matscreen.table_history import commits, version_at
+
+    for value in (1.0, 2.0, 3.0):
+        store.append("labels", labels(label(value=value)))
+    log = Path(store.uri("labels")) / "_delta_log" / f"{2:020d}.json"
+    stamp = int(commits(store.uri("labels"))[2].at.timestamp() * 1000)
+    text = log.read_text()
+    assert str(stamp) in text
+    log.write_text(text.replace(str(stamp), str(stamp - 3_600_000)))  # one hour back
+    found = commits(store.uri("labels"))
+    assert [each.version for each in found] == [0, 1, 2]
+    assert [each.at for each in found] == sorted(each.at for each in found)
+    assert version_at(found, datetime.now(UTC)) == 2
+    assert version_at(found, found[0].at - timedelta(seconds=1)) is None
