@@ -20,7 +20,9 @@ from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.pull import pull
+from matscreen.commands.rank import rank
 from matscreen.commands.simulate import simulate
+from matscreen.commands.store import app as store_app
 from matscreen.commands.train import train
 from matscreen.commands.validate import app as validate
 from matscreen.errors import InputError, MatscreenError
@@ -40,7 +42,9 @@ app = typer.Typer(
 app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
 app.add_typer(edge, name="edge")
+app.add_typer(store_app, name="store")
 app.command()(pull)
+app.command()(rank)
 app.command()(datasets)
 app.command()(doctor)
 app.command()(simulate)
@@ -125,7 +129,7 @@ def main() -> None:
 def _store(path: Path) -> Store:
     from matscreen.store import Store
 
-    return Store(str(path) if "://" in str(path) else path)
+    return Store(path)
 
 
 if __name__ == "__main__":

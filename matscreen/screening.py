@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from matscreen import stages
 from matscreen.errors import InputError
 from matscreen.power import Ledger
+from matscreen.ranking_record import PULLED, write_pulled
 from matscreen.stages import Progress, Pulled, quiet
 
 if TYPE_CHECKING:
@@ -120,10 +121,12 @@ def finish_screen(
     with ledger.stage("explain") as counter:
         explanations = stages.explain_models(store, cards, progress=progress)
         counter.items = len(explanations)
+    # Others may write meanwhile: what is ranked is exactly what `screen.json` says was read.
+    view = store.snapshot()
     with ledger.stage("rank") as counter:
-        ranking = rank(screen, store, pulled, progress=progress)
+        ranking = rank(screen, view, pulled, progress=progress)
         counter.items = len(ranking)
-    failures = relevant_failures(store, pulled)
+    failures = relevant_failures(view, pulled)
     store.append("ledger", _ledger_table(ledger))
     result = ScreenResult(
         screen=ScreenInfo(
@@ -141,17 +144,19 @@ def finish_screen(
         model_cards=tuple(cards),
         failures=failures,
         counts=_counts(pulled, ranking, failures),
-        provenance=_provenance(screen, store, ledger, pulled),
+        provenance=_provenance(screen, view, ledger, pulled),
         files={
             "ranking": "candidates.csv",
             "ranking with units": "candidates.parquet",
             "structures": "structures/",
             "failures": "failures.csv",
+            "what was ranked": PULLED,
             "configuration": "screen.json",
         },
         explanations=tuple(explanations),
     )
-    return export(screen, store, result, Path(folder), progress=progress)
+    write_pulled(pulled, Path(folder), run_id=ledger.run_id)
+    return export(screen, view, result, Path(folder), progress=progress)
 
 
 def check_names(screen: Screen) -> None:
@@ -429,9 +434,7 @@ def _provenance(
         "seconds": {cost.stage: round(cost.seconds, 3) for cost in ledger.costs},
         "joules": {cost.stage: round(cost.joules, 2) for cost in ledger.costs},
         "joules_method": ledger.costs[0].method if ledger.costs else "",
-        "store_versions": {
-            name: store.version(name) for name in ("candidates", "labels", "predictions")
-        },
+        "store_versions": store.versions(),
         "identifiers": {"run_id": ledger.run_id, "seed": screen.ranking.seed},
     }
 
