@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from matscreen.errors import InputError, StoreError
 from matscreen.store import KEPT, Store
 from matscreen.table_history import Commit, commits
+from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,7 +242,9 @@ def _compact(store: Store, name: str) -> bool:
             configured = table.metadata().configuration
             if any(configured.get(key) != value for key, value in KEPT.items()):
                 table.alter.set_table_properties(KEPT)
-            metrics = table.optimize.compact()
+            with turn_to_write(store.root, name):
+                table.update_incremental()
+                metrics = table.optimize.compact()
             if int(metrics["numFilesRemoved"]) == 0:
                 return False
             _open(store, name).create_checkpoint()

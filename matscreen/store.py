@@ -19,11 +19,12 @@ import pyarrow as pa
 
 from matscreen import tables
 from matscreen.errors import StoreError
+from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_ATTEMPTS = 12
+_ATTEMPTS = 30
 _READ_ATTEMPTS = 4
 # delta-rs reads a local path as a URL: it takes % for an escape and panics at the others.
 _REFUSED = "%[\\]^|"
@@ -278,7 +279,8 @@ class Store:
 
         for attempt in range(_ATTEMPTS):
             try:
-                write()
+                with turn_to_write(self.root, name):
+                    write()
             except CommitFailedError as error:
                 if attempt == _ATTEMPTS - 1:
                     message = (

@@ -412,3 +412,18 @@ def test_a_clock_that_was_set_back_keeps_the_order_of_versions(store):
     assert [each.at for each in found] == sorted(each.at for each in found)
     assert version_at(found, datetime.now(UTC)) == 2
     assert version_at(found, found[0].at - timedelta(seconds=1)) is None
+
+
+def test_writers_of_one_table_queue_and_a_suspended_one_holds_nobody_up(store):
+    from matscreen.write_lock import turn_to_write
+
+    with turn_to_write(store.root, "labels") as first:
+        assert first
+        with turn_to_write(store.root, "labels", patience=0.05) as second:
+            assert not second  # goes on without its turn
+        with turn_to_write(store.root, "ledger", patience=0.05) as other:
+            assert other
+    with turn_to_write(store.root, "labels", patience=0.0) as later:
+        assert later
+    with turn_to_write("s3://bucket/store", "labels") as bucket:
+        assert not bucket
