@@ -31,6 +31,10 @@ LEAST_RETENTION: Final = timedelta(days=1)
 _ATTEMPTS: Final = 5
 
 
+class BusyError(StoreError):
+    """Another process is at work in the store: nothing was done, later it can be."""
+
+
 @dataclass(frozen=True)
 class TableState:
     """How a table lies in its store.
@@ -128,7 +132,8 @@ def vacuum(
 
     Raises:
         InputError: The retention is too short, or there is no such table.
-        StoreError: A pull is at work in this store, or files cannot be removed.
+        BusyError: A pull is at work in this store.
+        StoreError: Files cannot be removed.
     """
     if retention < LEAST_RETENTION:
         raise InputError(
@@ -299,5 +304,5 @@ def _no_pull(store: Store) -> Iterator[None]:
             stack.enter_context(only_writer(store, patience=0.0))
         except StoreError:
             message = f"a pull is writing into {store.root}; vacuum when it is done"
-            raise StoreError(message) from None
+            raise BusyError(message) from None
         yield

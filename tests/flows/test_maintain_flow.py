@@ -1,0 +1,32 @@
+"""The flow that maintains a store, called by itself: no server is needed for that."""
+
+import os
+import time
+from pathlib import Path
+
+from flows.maintain import maintain
+from matscreen import tables
+from matscreen.pull_writing import only_writer
+from matscreen.store import Store
+
+
+def test_it_compacts_and_deletes_what_is_old_and_waits_for_a_pull(tmp_path):
+    store = Store(tmp_path / "store")
+    for name in "abc":
+        row = tables.failure_row(name, "stage", "reason")
+        store.append("failures", tables.from_rows("failures", [row]))
+    orphan = Path(store.uri("failures")) / "part-00000-killed.parquet"
+    orphan.write_bytes(b"half")
+    os.utime(orphan, (time.time() - 40 * 86400,) * 2)
+    absent = [str(tmp_path / "no results yet")]
+    with only_writer(store):
+        ended = maintain.fn(store.root, absent)
+    assert ended.message == "1 tables compacted, 0 files (0.0 MB) deleted"
+    assert orphan.exists()
+    ended = maintain.fn(store.root, absent, delete=False)
+    assert ended.message == "0 tables compacted, 1 files (0.0 MB) to delete"
+    assert orphan.exists()
+    ended = maintain.fn(store.root, absent)
+    assert ended.message == "0 tables compacted, 1 files (0.0 MB) deleted"
+    assert not orphan.exists()
+    assert store.read("failures").num_rows == 3
