@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -213,7 +213,8 @@ def _why(
 
 
 def _new_labels(before: Any, after: Sequence[str]) -> list[str]:
-    old = dict(_label(text) for text in (() if before is None else before))
+    # A structure without labels has none in its record, read back as None or nan.
+    old = dict(_label(text) for text in (before if isinstance(before, Iterable) else ()))
     new = dict(_label(text) for text in after)
     words = [f"new label: {kind} by {method}" for kind, method in sorted(new.keys() - old.keys())]
     words += [
