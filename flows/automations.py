@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import flows  # sets Prefect up, so it comes before prefect
 
 if TYPE_CHECKING:
-    from prefect.automations import Automation
+    from prefect.automations import AutomationCore
 
 __all__ = ["FLOWS", "ensure", "flows"]
 
@@ -34,7 +34,6 @@ def ensure() -> list[str]:
     Returns:
         Their names.
     """
-    from prefect.automations import Automation
     from prefect.client.orchestration import get_client
 
     wanted = [_zombies(), _hanging()]
@@ -43,7 +42,6 @@ def ensure() -> list[str]:
         wanted.append(crashed)
     with get_client(sync_client=True) as client:
         for each in wanted:
-            assert isinstance(each, Automation)
             earlier = client.read_automations_by_name(each.name)
             if not earlier:
                 client.create_automation(each)
@@ -58,11 +56,11 @@ def _of_ours() -> dict[str, Any]:
     return {"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)}
 
 
-def _zombies() -> Automation:
-    from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture
+def _zombies() -> AutomationCore:
+    from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
     from prefect.client.schemas.objects import StateType
 
-    return Automation(
+    return AutomationCore(
         name="matscreen: end zombie runs",
         description="A run without heartbeats is dead, whatever its state says.",
         trigger=EventTrigger(
@@ -86,10 +84,10 @@ def _zombies() -> Automation:
     )
 
 
-def _hanging() -> Automation:
-    from prefect.automations import Automation, CancelFlowRun, EventTrigger, Posture
+def _hanging() -> AutomationCore:
+    from prefect.automations import AutomationCore, CancelFlowRun, EventTrigger, Posture
 
-    return Automation(
+    return AutomationCore(
         name="matscreen: cancel hanging runs",
         description="The next run goes on where this one was.",
         trigger=EventTrigger(
@@ -105,12 +103,12 @@ def _hanging() -> Automation:
     )
 
 
-def _crashed() -> Automation | None:
+def _crashed() -> AutomationCore | None:
     """Return the rule that tells of crashed runs, where there is a webhook.
 
     A killed process cannot tell anybody, so the server does.
     """
-    from prefect.automations import Automation, CallWebhook, EventTrigger, Posture
+    from prefect.automations import AutomationCore, CallWebhook, EventTrigger, Posture
     from prefect.blocks.webhook import Webhook
     from pydantic import SecretStr
 
@@ -135,7 +133,7 @@ def _crashed() -> Automation | None:
         "state": "Crashed",
         "message": "its process is gone",
     }
-    return Automation(
+    return AutomationCore(
         name="matscreen: tell of crashed runs",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},

@@ -69,22 +69,15 @@ def statuses(client: SyncPrefectClient) -> list[DeploymentStatus]:
     from prefect.client.schemas.filters import (
         DeploymentFilter,
         DeploymentFilterTags,
-        FlowFilter,
-        FlowFilterId,
     )
+    from prefect.client.schemas.sorting import DeploymentSort
 
     ours = DeploymentFilter(tags=DeploymentFilterTags(all_=["matscreen"]))
-    found = client.read_deployments(deployment_filter=ours)
-    flow_ids = list({each.flow_id for each in found})
-    named = (
-        client.read_flows(flow_filter=FlowFilter(id=FlowFilterId(any_=flow_ids)))
-        if flow_ids
-        else []
-    )
-    names = {each.id: each.name for each in named}
+    found = client.read_deployments(deployment_filter=ours, limit=200, sort=DeploymentSort.NAME_ASC)
+    names = {each: client.read_flow(each).name for each in {one.flow_id for one in found}}
     return [
         DeploymentStatus(
-            name=f"{names.get(each.flow_id, '?')}/{each.name}",
+            name=f"{names[each.flow_id]}/{each.name}",
             ran=tuple(_ran(run) for run in _runs(client, each.id, upcoming=False)),
             next_run=next(
                 (r.expected_start_time for r in _runs(client, each.id, upcoming=True)), None
