@@ -78,7 +78,8 @@ class Screen(_Section):
         description: What the screen is for.
         application: The event whose energy is ranked: `synapse` one of N analog levels, `neuron`
             one spike, `logic` one toggle.
-        sources: Where candidates come from: `bundle`, `prototypes`, `files:PATH`, `store`.
+        sources: Where candidates come from: `bundle`, `prototypes`, `files:PATH`, `store`; or, by
+            itself, `compositions:COUNT`, enumerated solid solutions.
         mechanisms: Switching mechanisms to consider.
         descriptor_set: Descriptors that the surrogates see.
         calculator: Calculator for new labels.
@@ -87,6 +88,9 @@ class Screen(_Section):
         constraints: Gates beside those of the mechanisms.
         ranking: Monte-Carlo settings.
         budget: Failure budget.
+        dask: Dask cluster that works on partitions: the address of its scheduler, or `local` for
+            one of processes on this machine; none for processes without Dask.
+        workers: Processes on this machine; one for each core by default.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -102,6 +106,8 @@ class Screen(_Section):
     constraints: Constraints = Constraints()
     ranking: Ranking = Ranking()
     budget: Budget = Budget()
+    dask: str | None = None
+    workers: int | None = Field(default=None, ge=1)
 
 
 def shipped_screens() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ SPLITS: Final = ("stated", "independent", "shared")
 """Splits of the model error that are compared: as stated, all per material, all shared."""
 PILOT: Final = 200
 """Draws for a material that fails a gate at its best values; if all fail, no more are drawn."""
-_CHUNK: Final = 24
+_CHUNK: Final = 48
 """Materials at a time: their draws fit in the cache of a core."""
 
 

@@ -1,0 +1,108 @@
+"""Finished partitions of a screen as files in a folder or bucket, each whole or not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matscreen.errors import StoreError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+ROW_GROUP = 2048
+"""Rows that are read at once where many partitions are merged."""
+
+
+@dataclass(frozen=True)
+class PartFolder:
+    """A folder, or a URL of any file system that Arrow or fsspec opens (`s3://`, `gs://` ...).
+
+    Attributes:
+        uri: Where it is.
+    """
+
+    uri: str
+
+    def names(self) -> frozenset[str]:
+        """Return the names of the files that are there."""
+        from pyarrow.fs import FileSelector, FileType
+
+        filesystem, path = self._opened()
+        selector = FileSelector(path, allow_not_found=True)
+        return frozenset(
+            found.base_name
+            for found in filesystem.get_file_info(selector)
+            if found.type == FileType.File and not found.base_name.startswith(".")
+        )
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a table as Parquet: a reader sees the whole file or none.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        try:
+            with self._sink(name) as sink:
+                pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
+        except OSError as error:
+            raise StoreError(f"cannot write {name} in {self.uri}: {error}") from error
+
+    def read(self, name: str) -> pa.Table:
+        """Read a whole file."""
+        with self.open(name) as file:
+            return file.read()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[pq.ParquetFile]:
+        """Open a file, to be read a few rows at a time.
+
+        Raises:
+            StoreError: It is not there or is no Parquet file.
+        """
+        filesystem, path = self._opened()
+        try:
+            with filesystem.open_input_file(f"{path}/{name}") as source:
+                yield pq.ParquetFile(source)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(f"cannot read {name} in {self.uri}: {error}") from error
+
+    @contextmanager
+    def _sink(self, name: str) -> Iterator[IO[bytes]]:
+        filesystem, path = self._opened()
+        filesystem.create_dir(path, recursive=True)
+        if "://" in self.uri:
+            # An object appears when it is complete.
+            with filesystem.open_output_stream(f"{path}/{name}") as sink:
+                yield sink
+            return
+        temporary = Path(path) / f".{name}.{os.getpid()}.part"
+        try:
+            with temporary.open("wb") as sink:
+                yield sink
+            temporary.replace(Path(path) / name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _opened(self) -> tuple[FileSystem, str]:
+        from pyarrow import fs
+
+        if "://" not in self.uri:
+            return fs.LocalFileSystem(), str(Path(self.uri).absolute())
+        try:
+            found: tuple[Any, str] = fs.FileSystem.from_uri(self.uri)
+        except pa.ArrowInvalid:
+            # Not one of Arrow's own: whatever fsspec has a package for.
+            from fsspec.core import url_to_fs
+
+            filesystem, path = url_to_fs(self.uri)
+            return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path.rstrip("/")
+        return found[0], found[1].rstrip("/")
