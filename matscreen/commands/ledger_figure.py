@@ -48,13 +48,16 @@ def ledger_figure(found: Spending) -> go.Figure:
         col=1,
     )
     figure.add_trace(
-        go.Bar(
+        # A log axis has no zero for a bar to begin at.
+        go.Scatter(
             x=each["joules_per_item"],
             y=[plain(name) for name in each["stage"]],
-            text=[format_energy(value) for value in each["joules_per_item"]],
-            marker_color=LIGHT["series-2"],
+            text=[f"  {format_energy(value)}" for value in each["joules_per_item"]],
+            mode="markers+text",
+            textposition="middle right",
+            cliponaxis=False,
+            marker={"size": 11, "color": LIGHT["series-2"]},
             hovertemplate="%{y}: %{text}<extra></extra>",
-            **common,
         ),
         row=1,
         col=2,
@@ -66,7 +69,7 @@ def ledger_figure(found: Spending) -> go.Figure:
             text=[format_energy(value) for value in found.days["joules"]],
             textposition="outside",
             cliponaxis=False,
-            width=0.5 if len(found.days) < 4 else None,
+            width=0.15 if len(found.days) < 4 else None,
             marker_color=LIGHT["series-1"],
             hovertemplate="%{x}: %{text}<extra></extra>",
         ),

@@ -224,7 +224,7 @@ def _codecarbon() -> PowerModel | None:
             return None
     except Exception:  # absent, or its look at the machine failed: then our own model
         return None
-    words = f"codecarbon {version('codecarbon')}: {found.tdp:g} W for {cores} threads of a "
+    words = f"codecarbon {version('codecarbon')}: {found.tdp:g} W for {cores} threads, "
     return PowerModel(float(found.tdp) / cores, words + f"{found.model}")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from matscreen.errors import InputError
-from matscreen.power.traces import FloatArray, Trace, read_unit
+from matscreen.power.traces import SYNTHETIC, FloatArray, Trace, read_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def read_csv(
     file = Path(path)
     try:
         table = pd.read_csv(file, sep=None, engine="python", comment="#", skipinitialspace=True)
-    except (OSError, ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{file} cannot be read as CSV: {error}") from None
     times_name = _column(file, table, time) if time else _first_time(file, table)
     value_name = _column(file, table, value) if value else _first_value(file, table, times_name)
@@ -65,7 +66,8 @@ def read_csv(
     times = _times(file, table[times_name], zone or _zone_of(times_name))
     numbers = pd.to_numeric(table[value_name], errors="coerce")
     series = pd.Series(numbers.to_numpy(dtype=float), index=times).dropna()
-    return _regular(series[series.index.notna()], said, file.name)
+    made_up = file.read_text(encoding="utf-8", errors="replace").startswith(f"# {SYNTHETIC}")
+    return _regular(series[series.index.notna()], said, file.name, synthetic=made_up)
 
 
 def read_json(path: str | Path) -> Trace:
@@ -207,20 +209,17 @@ def _times(file: Path, column: pd.Series, zone: str) -> pd.DatetimeIndex:
     return local.tz_convert("UTC")
 
 
-def _regular(series: pd.Series, unit: str, name: str) -> Trace:
+def _regular(series: pd.Series, unit: str, name: str, *, synthetic: bool = False) -> Trace:
     kind, shown, factor = read_unit(unit)
     ordered = series[~series.index.duplicated(keep="last")].sort_index()
     if len(ordered) < 2:
         raise InputError(f"{name} has {len(ordered)} times with a value; a trace needs two or more")
-    apart = np.diff(ordered.index.to_numpy()).astype("timedelta64[s]").astype(int)
-    seconds, counts = np.unique(apart, return_counts=True)
-    step = timedelta(seconds=int(seconds[np.argmax(counts)]))
-    slots = np.rint(
-        (ordered.index.to_numpy() - ordered.index.to_numpy()[0])
-        .astype("timedelta64[s]")
-        .astype(float)
-        / step.total_seconds()
-    ).astype(int)
+    times = ordered.index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    seconds = (times - times[0]).astype(int)
+    apart, counts = np.unique(np.diff(seconds), return_counts=True)
+    step_s = int(apart[np.argmax(counts)])
+    step = timedelta(seconds=step_s)
+    slots = np.rint(seconds / step_s).astype(int)
     widest = int(np.diff(slots).max())
     if (widest - 1) * step > _LONGEST_GAP:
         where = ordered.index[int(np.argmax(np.diff(slots)))]
@@ -231,4 +230,5 @@ def _regular(series: pd.Series, unit: str, name: str) -> Trace:
     values: FloatArray = np.interp(
         np.arange(slots[-1] + 1), slots, ordered.to_numpy(dtype=float) * factor
     )
-    return Trace(ordered.index[0].to_pydatetime(), step, values, shown, kind, name)
+    start = datetime.fromtimestamp(ordered.index[0].timestamp(), tz=UTC)
+    return Trace(start, step, values, shown, kind, name, synthetic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from matscreen.errors import InputError
 
 Kind = Literal["carbon", "price"]
 FloatArray = NDArray[np.float64]
+
+SYNTHETIC: Final = "SYNTHETIC"
+"""How the name of a trace begins that no grid ever had."""
 
 _UNITS: dict[str, tuple[Kind, str, float]] = {
     "gco2/kwh": ("carbon", "gCO2/kWh", 1.0),
@@ -81,7 +84,7 @@ class Trace:
     @property
     def label(self) -> str:
         """Name to show; a synthetic trace says so."""
-        return f"SYNTHETIC: {self.name}" if self.synthetic else self.name
+        return f"{SYNTHETIC}: {self.name}" if self.synthetic else self.name
 
     @property
     def per_kWh(self) -> FloatArray:
