@@ -102,7 +102,7 @@ def read_record(folder: str | Path) -> RankingRecord:
     provenance = content["provenance"]
     table = _pulled_table(place)
     about = json.loads(table.schema.metadata[_METADATA])
-    if about["run_id"] != provenance["identifiers"]["run_id"]:
+    if about["run_id"] != provenance.get("identifiers", {}).get("run_id"):
         raise InputError(
             f"{place}: {PULLED} and {SUMMARY} are of different runs, the later of which did not "
             "finish: run the screen again"
@@ -112,7 +112,7 @@ def read_record(folder: str | Path) -> RankingRecord:
     for number, name in zip(ids["pull"], ids["structure_id"], strict=True):
         of_pull[number].append(name)
     return RankingRecord(
-        screen=_screen(content["screen"], place),
+        screen=_screen(content.get("screen", {}), place),
         pulled=tuple(
             Pulled(each["spec"], tuple(names), each["seen"], each["failed"], each["duplicates"])
             for each, names in zip(about["pulled"], of_pull, strict=True)
@@ -150,8 +150,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     path = folder / SUMMARY
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        provenance = content["provenance"]
-        _ = provenance["store_versions"], provenance["identifiers"]["run_id"], content["screen"]
+        dict(content["provenance"]["store_versions"])
     except FileNotFoundError:
         raise InputError(f"{folder} holds no results of a screen ({SUMMARY} is missing)") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -168,8 +167,9 @@ def _pulled_table(folder: Path) -> pa.Table:
         table = pq.read_table(path)
     except FileNotFoundError:
         raise InputError(
-            f"{folder} does not say which candidates were ranked ({PULLED} is missing): its "
-            "ranking was made by an older matscreen and cannot be made again exactly"
+            f"{folder} does not say which stored candidates were ranked ({PULLED} is missing): its "
+            "ranking was made by an older matscreen, or of enumerated compositions, and cannot be "
+            "made again from the store"
         ) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error

@@ -360,9 +360,10 @@ def _place(root: str) -> str:
 
 
 def _brief(error: Exception) -> str:
-    """Return the first line of a library's message: a trace of its insides may follow."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    """Return a library's message in one line, without colours and the trace of its insides."""
+    text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error))
+    text = " ".join(re.split(r"\n\s*0: ", text, maxsplit=1)[0].split())
+    return text[:400] or type(error).__name__
 
 
 def _same(keys: Sequence[str]) -> str:
