@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from prefect import flow
@@ -9,7 +11,7 @@ from prefect.states import Completed
 
 import flows  # sets Prefect up, so it comes before prefect
 from flows import artifacts, hooks, tasks
-from flows.defaults import RESULTS, SCREENS, STORE
+from flows.defaults import PARTITION, RESULTS, SCREENS, STORE
 from flows.progress import show
 from flows.pull import pull
 from flows.screen import Asked, ScreenRun, described, handing_over, look, screen, unchanged
@@ -38,6 +40,7 @@ def nightly(
     results: str = RESULTS,
     simulate: str | None = None,
     force: bool = False,
+    partition: int = PARTITION,
 ) -> Any:
     """Bring every screen up to date; what is already so ends in seconds.
 
@@ -51,6 +54,7 @@ def nightly(
         simulate: Budget of each screen for new simulations (`40`, `2h`, `0.05kWh`); none without
             it, and none where torch is not installed.
         force: Rank also where nothing is new.
+        partition: Candidates that one task describes.
 
     Returns:
         A list of `ScreenRun`.
@@ -76,8 +80,7 @@ def nightly(
             stale[name] = found
         else:
             runs.append(unchanged(found))
-    _prepare(list(stale.values()), store)
-    with handing_over(stale):
+    with handing_over(_prepare(stale, store, partition)):
         for name in stale:
             try:
                 run: Any = screen(name, store, results, force=force)
@@ -102,14 +105,19 @@ def _simulate(screens: list[str], budget: str, store: str) -> list[str]:
     return problems
 
 
-def _prepare(stale: list[Asked], store: str) -> None:
-    """Describe and train once for all screens that share descriptors."""
-    for name in dict.fromkeys(each.screen.descriptor_set for each in stale):
-        mine = [each for each in stale if each.screen.descriptor_set == name]
-        limit = min(each.screen.budget.max_failed_fraction for each in mine)
-        described(mine, store, max_failed_fraction=limit)
-        for seed in sorted({each.screen.ranking.seed for each in mine}):
-            tasks.train(store, name, seed)
+def _prepare(stale: Mapping[str, Asked], store: str, partition: int) -> dict[str, Asked]:
+    """Describe and train once for all screens that share descriptors and seed."""
+    ready: dict[str, Asked] = {}
+    for descriptors in dict.fromkeys(each.screen.descriptor_set for each in stale.values()):
+        mine = {k: v for k, v in stale.items() if v.screen.descriptor_set == descriptors}
+        limit = min(each.screen.budget.max_failed_fraction for each in mine.values())
+        described(list(mine.values()), store, max_failed_fraction=limit, partition=partition)
+        for seed in sorted({each.screen.ranking.seed for each in mine.values()}):
+            cards = tuple(tasks.train(store, descriptors, seed))
+            for name, each in mine.items():
+                if each.screen.ranking.seed == seed:
+                    ready[name] = replace(each, cards=cards)
+    return ready
 
 
 def _end(runs: list[ScreenRun], problems: list[str]) -> Any:

@@ -73,7 +73,7 @@ def bring(
 
 @flow(
     name="pull",
-    flow_run_name="pull {sources}",
+    flow_run_name="pull",
     persist_result=False,
     on_failure=[hooks.tell_failed],
 )

@@ -14,7 +14,7 @@ from prefect.states import Completed
 
 import flows  # sets Prefect up, so it comes before prefect
 from flows import artifacts, hooks, tasks
-from flows.defaults import RESULTS, STORE
+from flows.defaults import PARTITION, RESULTS, STORE
 from flows.describe import describe_missing
 from flows.progress import show
 from flows.pull import bring
@@ -50,6 +50,7 @@ class Asked:
         record: Of the last finished ranking, where there is one.
         made_of: What a ranking would be made of now.
         news: Why it would be another one than the last; empty where it would be the same.
+        cards: Of the surrogates, where they are trained already.
     """
 
     screen: Screen
@@ -59,6 +60,7 @@ class Asked:
     record: Record | None
     made_of: MadeOf
     news: tuple[str, ...]
+    cards: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,16 @@ def look(screen: Screen, store: str, results: str, brought: Mapping[str, Pulled]
     return Asked(screen, folder, pulled, brought["bundle"], record, made_of, news)
 
 
-def described(asked: Sequence[Asked], store: str, *, max_failed_fraction: float) -> int:
+def described(
+    asked: Sequence[Asked], store: str, *, max_failed_fraction: float, partition: int = PARTITION
+) -> int:
     """Describe what some screens of one descriptor set rank and learn from."""
     wanted = {name for one in asked for each in (one.bundle, *one.pulled) for name in each.ids}
     return describe_missing(
         store,
         asked[0].screen.descriptor_set,
         wanted,
+        partition=partition,
         max_failed_fraction=max_failed_fraction,
     )
 
@@ -141,7 +146,9 @@ def make(asked: Asked, store: str, ledger: Ledger) -> ScreenRun:
             [asked], store, max_failed_fraction=one.budget.max_failed_fraction
         )
     with ledger.stage("train") as counter:
-        cards = tasks.train(store, one.descriptor_set, one.ranking.seed)
+        cards = asked.cards
+        if cards is None:
+            cards = tuple(tasks.train(store, one.descriptor_set, one.ranking.seed))
         counter.items = len(cards)
     finished = tasks.finish(one, store, str(asked.folder), asked.pulled, cards, ledger)
     models = {str(card["property"]): str(card["model_id"]) for card in cards}

@@ -62,6 +62,7 @@ def running_server(url: str) -> Iterator[bool]:
             f"no Prefect server answers at {url}; start it there, or unset PREFECT_API_URL to have "
             "one on this machine"
         )
+    _check_libraries()
     process, log = _start(parts.hostname, parts.port or _PORT)
     try:
         _wait(process, url, log)
@@ -72,6 +73,22 @@ def running_server(url: str) -> Iterator[bool]:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _check_libraries() -> None:
+    """Refuse what would let schedules pass in silence: Prefect's scheduler fails on SQLAlchemy 2.1.
+
+    It builds runs by a bulk statement that SQLAlchemy 2.1 does not take ("Can't evaluate bulk DML
+    statement"), so no scheduled run would ever be made.
+    """
+    from importlib.metadata import version
+
+    found = version("sqlalchemy")
+    if tuple(int(part) for part in found.split(".")[:2]) >= (2, 1):
+        raise ServerError(
+            f"the schedules of Prefect do not work with SQLAlchemy {found}; install an earlier "
+            "one: pip install 'sqlalchemy<2.1'"
+        )
 
 
 def _start(host: str, port: int) -> tuple[subprocess.Popen[bytes], Path]:
