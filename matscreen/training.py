@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,10 +130,14 @@ def _model(
     folder = _model_folder(store) / property_name / key[:16]
     if (folder / "card.json").is_file():
         try:
-            return load_any(folder, descriptor_version=version)
+            kept = load_any(folder, descriptor_version=version)
         except ModelError:
             # Of other library or descriptor versions: train anew in its place.
             pass
+        else:
+            with suppress(OSError):  # a store for reading only
+                (folder / "card.json").touch()  # in use: `model_retention` removes what is not
+            return kept
     options = {**decisive, "ids": rows.ids.tolist(), "descriptor_set": name}
     model: Surrogate | Transferred
     if source is None:

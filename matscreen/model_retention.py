@@ -1,0 +1,93 @@
+"""Remove kept surrogates that nothing has used for long; what is removed can be trained again.
+
+A surrogate is a folder named by the hash of what it learned from, so new labels leave the old one
+where it is. Each use touches its card. Predictions are rows of the store: a past ranking needs no
+model, its models are only kept for those who ask what they looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from matscreen.errors import InputError, StoreError
+from matscreen.maintenance import LEAST_RETENTION, RETENTION, Removal
+
+if TYPE_CHECKING:
+    from matscreen.store import Store
+
+_FOLDER: Final = "models"
+_CARD: Final = "card.json"
+
+
+def remove_unused_models(
+    store: Store,
+    retention: timedelta = RETENTION,
+    *,
+    keep: Collection[int] = (),
+    dry_run: bool = True,
+) -> Removal:
+    """Delete the surrogates that were neither used within the retention nor made predictions kept.
+
+    Args:
+        store: The store; the models of a bucket are scratch of one machine and are left alone.
+        retention: How long a surrogate stays after its last use; at least a day.
+        keep: Versions of the table `predictions` whose surrogates stay, besides its latest.
+        dry_run: Only say what would be deleted.
+
+    Raises:
+        InputError: The retention is too short.
+        StoreError: The predictions cannot be read, or a folder cannot be removed.
+    """
+    if retention < LEAST_RETENTION:
+        raise InputError(f"a retention of {retention} is too short: ask for a day or more")
+    named = _named(store, keep)
+    limit = time.time() - retention.total_seconds()
+    unused = [
+        folder
+        for folder, model_id, used in _models(Path(store.root) / _FOLDER)
+        if used < limit and model_id not in named
+    ]
+    files = [file for folder in unused for file in folder.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    if not dry_run:
+        for folder in unused:
+            try:
+                # The card first: without it nobody takes the rest for a surrogate.
+                (folder / _CARD).unlink()
+                shutil.rmtree(folder)
+            except OSError as error:
+                raise StoreError(f"the surrogate {folder} cannot be removed: {error}") from error
+    return Removal(_FOLDER, len(files), size, done=not dry_run and bool(files))
+
+
+def _named(store: Store, versions: Collection[int]) -> set[str]:
+    """Return the surrogates of the latest and of some older predictions that are still there."""
+    if not store.exists("predictions"):
+        return set()
+    named = set(store.read("predictions", ["model_id"])["model_id"].to_pylist())
+    for version in sorted(versions):
+        try:
+            rows = store.at({"predictions": version}).read("predictions", ["model_id"])
+        except StoreError:  # already gone, or of another store
+            continue
+        named.update(rows["model_id"].to_pylist())
+    return named
+
+
+def _models(root: Path) -> Iterator[tuple[Path, str, float]]:
+    """Yield the folder, the id and the time of the last use of each kept surrogate."""
+    if "://" in str(root) or not root.is_dir():
+        return
+    for card in sorted(root.glob(f"*/*/{_CARD}")):
+        try:
+            model_id = str(json.loads(card.read_text(encoding="utf-8"))["model_id"])
+            used = card.stat().st_mtime
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not one of ours, or just being replaced
+        yield card.parent, model_id, used

@@ -1,0 +1,53 @@
+"""Surrogates that nothing uses go; those of the predictions of now, of then and of today stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from matscreen import tables
+from matscreen.errors import InputError
+from matscreen.model_retention import remove_unused_models
+from matscreen.store import Store
+
+
+def keep_model(store, name, *, days):
+    folder = Path(store.root) / "models" / "well_depth" / name
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text(json.dumps({"model_id": name}))
+    (folder / "model.skops").write_bytes(b"fitted")
+    os.utime(folder / "card.json", (time.time() - days * 86400,) * 2)
+    return folder
+
+
+def predict(store, model):
+    row = {"structure_id": "s", "property": "well_depth", "model_id": model}
+    store.replace("predictions", tables.from_rows("predictions", [row]))
+
+
+def test_only_models_out_of_use_go(tmp_path):
+    store = Store(tmp_path / "store")
+    assert remove_unused_models(store, dry_run=False).files == 0
+    folders = {
+        name: keep_model(store, name, days=days)
+        for name, days in {"pinned": 90, "gone": 90, "now": 90, "source": 2}.items()
+    }
+    for model in ("pinned", "gone", "now"):
+        predict(store, model)
+    said = remove_unused_models(store, keep=[0, 77])
+    assert (said.files, said.done) == (2, False)
+    assert all(folder.is_dir() for folder in folders.values())
+    done = remove_unused_models(store, keep=[0, 77], dry_run=False)
+    assert (done.files, done.bytes, done.done) == (2, said.bytes, True)
+    assert sorted(name for name, folder in folders.items() if folder.is_dir()) == [
+        "now",
+        "pinned",
+        "source",
+    ]
+    with pytest.raises(InputError, match="too short"):
+        remove_unused_models(store, timedelta(hours=1))
