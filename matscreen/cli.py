@@ -18,6 +18,8 @@ from matscreen.commands.explain import explain
 from matscreen.commands.explain_model import explain_model
 from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
+from matscreen.commands.ledger import ledger
+from matscreen.commands.power import app as power
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.pull import pull
 from matscreen.commands.rank import rank
@@ -43,6 +45,7 @@ app.add_typer(validate, name="validate")
 app.add_typer(export, name="export")
 app.add_typer(edge, name="edge")
 app.add_typer(store_app, name="store")
+app.add_typer(power, name="power")
 app.command()(pull)
 app.command()(rank)
 app.command()(datasets)
@@ -53,6 +56,7 @@ app.command()(explain)
 app.command()(explain_model)
 app.command()(calibrate)
 app.command()(impact)
+app.command()(ledger)
 
 StoreOption = Annotated[
     Path,
@@ -72,9 +76,11 @@ def describe(
 ) -> None:
     """Compute the missing or outdated descriptors of every stored candidate."""
     from matscreen import stages
+    from matscreen.power import recorded
 
-    with stages_bars(quiet=quiet) as progress:
-        count = stages.describe(_store(store), descriptor_set, progress=progress)
+    opened = _store(store)
+    with stages_bars(quiet=quiet) as progress, recorded(opened, "describe") as spent:
+        count = spent.items = stages.describe(opened, descriptor_set, progress=progress)
     if not quiet:
         typer.echo(f"{count} structures described with the set {descriptor_set!r}")
 
@@ -87,9 +93,19 @@ def screen(
     ] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Rank these sources instead: files:PATH, store, bundle, prototypes."),
+        typer.Option(
+            help="Rank these sources instead: files:PATH, store, bundle, prototypes; or, alone, "
+            "compositions:COUNT."
+        ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Scheduler of a Dask cluster, tcp://host:8786, or local.", metavar="URL"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine; one a core by default.", min=1)
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run a whole screen in this process: candidates in, ranking, files and report out.
@@ -97,11 +113,15 @@ def screen(
     Examples:
       matscreen screen synapse -o results/synapse
       matscreen screen logic --source files:my_cifs -o results/logic
+      matscreen screen synapse --source compositions:100000 -o results/solutions
     """
     from matscreen.config import load_screen
     from matscreen.screening import run_screen
 
     asked = load_screen(name)
+    asked = asked.model_copy(
+        update={"dask": dask or asked.dask, "workers": workers or asked.workers}
+    )
     folder = output or Path("results") / asked.name
     with stages_bars(quiet=quiet) as progress:
         finished = run_screen(asked, _store(store), folder, sources=source, progress=progress)

@@ -87,8 +87,8 @@ def notes(found: Spending) -> list[str]:
         from matscreen.tables import WATTS_PER_CORE
 
         lines.append(
-            f"labels and models: CPU seconds x {WATTS_PER_CORE:g} W per core, an assumption; labels "
-            "of the bundle were simulated elsewhere and are in no stage here"
+            f"labels and models: CPU seconds x {WATTS_PER_CORE:g} W per core, an assumption; "
+            "labels of the bundle were simulated elsewhere and are in no stage here"
         )
     return lines
 

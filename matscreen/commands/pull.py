@@ -192,12 +192,15 @@ def _pull(
     source: Source, store: Path, *, refresh: bool, ordering: OrderingLimits | None, quiet: bool
 ) -> list[Tally]:
     from matscreen.commands.pull_screen import database_bars
+    from matscreen.power import recorded
     from matscreen.pulling import pull_each
     from matscreen.store import Store
 
     opened = Store(str(store) if "://" in str(store) else store)
-    with database_bars(quiet=quiet) as watch:
-        return pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
+    with database_bars(quiet=quiet) as watch, recorded(opened, "pull") as spent:
+        tallies = pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
+        spent.items = sum(tally.entries for tally in tallies)
+    return tallies
 
 
 def _limits(sites: int | None) -> OrderingLimits | None:

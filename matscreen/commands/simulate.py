@@ -43,13 +43,15 @@ def simulate(
     from matscreen.commands.progress import stages_bars
     from matscreen.config import load_screen
     from matscreen.console import terminal
+    from matscreen.power import recorded
     from matscreen.store import Store
 
     allowed, asked = Budget.parse(budget), load_screen(screen)
     console = terminal()
-    with stages_bars(quiet=quiet) as progress:
+    opened = Store(str(store) if "://" in str(store) else store)
+    with stages_bars(quiet=quiet) as progress, recorded(opened, "simulate") as spent:
         rounds = active_learning(
-            Store(str(store) if "://" in str(store) else store),
+            opened,
             asked,
             allowed,
             sources=source,
@@ -61,6 +63,7 @@ def simulate(
             progress=progress,
             report=(lambda _round: None) if quiet else (lambda each: console.print(_table(each))),
         )
+        spent.items = sum(len(each.simulated) for each in rounds)
     if quiet:
         return
     count = sum(len(each.simulated) for each in rounds)

@@ -200,13 +200,19 @@ def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) ->
     from matscreen import stages
     from matscreen.commands.progress import stages_bars
     from matscreen.console import terminal
+    from matscreen.power import Ledger
     from matscreen.store import Store
 
     opened = Store(str(store) if "://" in str(store) else store)
+    ledger = Ledger("train")
     with stages_bars(quiet=quiet) as progress:
         stages.load_bundle(opened, progress=progress)
-        stages.describe(opened, descriptor_set, progress=progress)
-        cards = stages.train(opened, descriptor_set, seed=seed, progress=progress)
+        with ledger.stage("describe") as spent:
+            spent.items = stages.describe(opened, descriptor_set, progress=progress)
+        with ledger.stage("train") as spent:
+            cards = stages.train(opened, descriptor_set, seed=seed, progress=progress)
+            spent.items = len(cards)
+    ledger.write(opened)
     if quiet:
         return
     from rich.table import Table

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from matscreen.store import Store
 
-CANDIDATE_STAGES: Final = ("pull", "describe", "predict", "rank")
+CANDIDATE_STAGES: Final = ("pull", "describe", "predict", "rank", "rank partitions")
 """Stages whose work is for each candidate."""
+
+_RANKING: Final = ("rank", "rank partitions")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _stages(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def _screens(ledger: pd.DataFrame) -> pd.DataFrame:
     """A screen is a run that ranked; what it had not to compute again it did not pay again."""
-    ranked = ledger.loc[ledger["stage"] == "rank", "run_id"]
+    ranked = ledger.loc[ledger["stage"].isin(_RANKING), "run_id"]
     runs = ledger[ledger["run_id"].isin(ranked)]
     table = runs.groupby("run_id", sort=False).agg(
         task=("task", "first"),

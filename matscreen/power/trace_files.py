@@ -210,11 +210,14 @@ def _times(file: Path, column: pd.Series, zone: str) -> pd.DatetimeIndex:
 
 
 def _regular(series: pd.Series, unit: str, name: str, *, synthetic: bool = False) -> Trace:
+    import pandas as pd
+
     kind, shown, factor = read_unit(unit)
     ordered = series[~series.index.duplicated(keep="last")].sort_index()
     if len(ordered) < 2:
         raise InputError(f"{name} has {len(ordered)} times with a value; a trace needs two or more")
-    times = ordered.index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    index = pd.DatetimeIndex(ordered.index).tz_convert("UTC")
+    times = index.tz_localize(None).to_numpy().astype("datetime64[s]")
     seconds = (times - times[0]).astype(int)
     apart, counts = np.unique(np.diff(seconds), return_counts=True)
     step_s = int(apart[np.argmax(counts)])

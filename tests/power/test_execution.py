@@ -1,12 +1,12 @@
 """Plans carried out: commands that are halted and go on, scheduled runs, a shared power cap."""
 
 import inspect
-import os
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,8 +127,7 @@ def test_what_cannot_be_started_is_said():
 
 def _state(pid):
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "gone"
 
@@ -142,7 +141,7 @@ def _wait(condition, seconds=10.0):
     return False
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_halted_command_is_left_behind_when_the_runner_dies(number, tmp_path):
     pid = tmp_path / "pid"
