@@ -70,6 +70,7 @@ def compact(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
         typer.echo("nothing to join")
         return
     terminal().print(_states_table(states(opened, joined), before))
+    typer.echo("Older versions keep their files until `matscreen store vacuum --delete`.")
 
 
 @app.command()
