@@ -13,7 +13,7 @@ BIN := .venv/bin
 EXACT := $(if $(filter file,$(origin PYTHON)),,--this-python)
 
 .DEFAULT_GOAL := help
-.PHONY: help screen test test-simulate lint bench bench-descriptors bench-surrogates bundle clean venv-core venv-dev venv-simulate
+.PHONY: help screen test test-simulate lint bench bench-descriptors bench-surrogates bench-screen bundle clean venv-core venv-dev venv-simulate
 
 help:  ## show this list
 	@echo "matscreen: rank perovskites and oxides by the energy they need to switch"
@@ -47,6 +47,10 @@ bench-surrogates: venv-dev  ## score surrogates beside a random forest (MIRROR=D
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_surrogates.py --elements 4 \
 		$(if $(MIRROR),--mirror $(MIRROR),)
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_edge.py
+
+bench-screen: venv-dev  ## screen 10,000 and 100,000 compositions beside matminer and a forest
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_screen.py \
+		$(if $(COUNT),--count $(COUNT),)
 
 bundle: venv-simulate  ## simulate for HOURS=2 hours and extend data/bundle (installs torch)
 	@$(BIN)/python -m matscreen.simulations.campaign \

@@ -36,9 +36,9 @@ def explain_candidate(
     """
     from matscreen.calibration import calibrated_mechanisms
     from matscreen.explain import explain
+    from matscreen.gathering import candidates_and_values
     from matscreen.mechanisms.device import Device
     from matscreen.ranking import rank
-    from matscreen.screening import candidates_and_values
 
     bundle = stages.load_bundle(store, progress=progress)
     pulled = [bundle, stages.load_known(store)]

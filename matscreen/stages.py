@@ -9,12 +9,12 @@ A bad item becomes a row of `failures`; a stage fails only above its failure bud
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
+from matscreen.engines import Engine, Processes
 from matscreen.errors import MissingDependencyError, ModelError, rejection
-from matscreen.parallel import map_chunks, sensible_workers
+from matscreen.parallel import sensible_workers
 from matscreen.pulling import failure_id, pull
 from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet
 from matscreen.store import Store
@@ -79,6 +79,7 @@ def describe(
     ids: Iterable[str] | None = None,
     *,
     workers: int | None = None,
+    engine: Engine | None = None,
     progress: Progress = quiet,
 ) -> int:
     """Compute descriptors for the candidates whose row is missing or of another version.
@@ -110,12 +111,11 @@ def describe(
         wanted = pa.array(list(ids), pa.string())
         candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=wanted))
     total: int = candidates.num_rows
-    if workers is None:
-        workers = sensible_workers(total, each=_DESCRIBED_BY_A_WORKER)
+    if engine is None:
+        engine = Processes(workers or sensible_workers(total, each=_DESCRIBED_BY_A_WORKER))
     starts = range(0, total, _DESCRIBE_CHUNK)
-    work = partial(_describe_chunk, descriptor_set)
     chunks = (candidates.slice(start, _DESCRIBE_CHUNK) for start in starts)
-    found = map_chunks(work, chunks, workers=workers)
+    found = engine.map(_describe_chunk, descriptor_set, chunks)
     for start, (batch_ids, features) in zip(starts, found, strict=True):
         columns: dict[str, Any] = {
             "structure_id": pa.array(batch_ids),
