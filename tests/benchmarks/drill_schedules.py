@@ -25,6 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = "prototypes:perovskite-Pnma,perovskite-R3c,ilmenite-R-3,linbo3-R3c"
 PARTITION = 100
@@ -125,7 +127,7 @@ class Drill:
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            with contextlib.suppress(ConnectionError, OSError, RuntimeError):
+            with contextlib.suppress(httpx.HTTPError, OSError, RuntimeError):  # the server is busy
                 if (value := found()) is not None:
                     return value
             time.sleep(pause)
