@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from matscreen.errors import InputError, MissingDependencyError
+from matscreen.simulations.devices import torch_device
 
 MP2020_OXIDE_CORRECTION = -0.687
 """Shift per oxygen of an oxide in the MP2020 scheme, eV (Wang et al. 2021)."""
@@ -136,10 +137,11 @@ def _sevennet(name: str) -> Potential:
     # The multi-fidelity model answers as PBE, like the others, or as r2SCAN.
     modal = "PBE" if name.startswith("7net-mf-0") else None
     torch.set_num_threads(1)  # two threads gain 1.5x alone and lose 5x on a shared machine
+    device = torch_device(torch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            first = SevenNetCalculator(name, device="cpu", modal=modal)
+            first = SevenNetCalculator(name, device=device, modal=modal)
         except ValueError as error:  # not the name of a checkpoint
             raise InputError(f"sevenn has no potential {name!r}; known: {_KNOWN}") from error
 
@@ -149,7 +151,7 @@ def _sevennet(name: str) -> Potential:
             return SevenNetCalculator(
                 first.model,
                 file_type="model_instance",
-                device="cpu",
+                device=device,
                 modal=modal,
                 sevennet_config=first.sevennet_config,
             )
@@ -170,12 +172,13 @@ def _chgnet() -> Potential:
     from io import StringIO
 
     torch.set_num_threads(1)
+    device = torch_device(torch)
     with redirect_stdout(StringIO()):  # it prints a line for every calculator
-        model = CHGNet.load(use_device="cpu", verbose=False)
+        model = CHGNet.load(use_device=device, verbose=False)
 
     def factory() -> Any:
         with redirect_stdout(StringIO()):
-            return CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="ignore")
+            return CHGNetCalculator(model, use_device=device, on_isolated_atoms="ignore")
 
     return Potential("chgnet", describe_calculator("chgnet"), factory)
 
@@ -188,7 +191,7 @@ def _mace(name: str) -> Potential:
         raise MissingDependencyError("mace-torch", "second-opinion") from None
     torch.set_num_threads(1)
     model = name.removeprefix("mace").lstrip("-") or "small"
-    calculator = mace_mp(model=model, device="cpu", default_dtype="float64")
+    calculator = mace_mp(model=model, device=torch_device(torch), default_dtype="float64")
 
     def factory() -> Any:
         from copy import copy
