@@ -1,6 +1,7 @@
 """A screen of compositions in partitions: the ranking of all at once, on every engine."""
 
 import hashlib
+import json
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matscreen import compositions, ranking
+from matscreen import composition_screening, compositions, ranking
 from matscreen.buildability import assess_candidates, ruled_out, with_notes
 from matscreen.composition_screening import asked_for, eligible_mechanisms, rank_missing
 from matscreen.config import load_screen
@@ -23,6 +24,8 @@ from matscreen.mechanisms import Device
 from matscreen.merging import merge_parts
 from matscreen.part_files import PartFolder
 from matscreen.partitions import Plan, _candidates, _Clock, _predictions, part_name
+from matscreen.screening import run_screen
+from matscreen.store import Store
 from matscreen.surrogates import train
 
 COUNT, SIZE = 240, 60
@@ -222,3 +225,22 @@ def test_a_screen_that_needs_crystals_is_refused(screen):
     tight = screen.constraints.model_copy(update={"max_mismatch": 2.0})
     with pytest.raises(InputError, match="max_mismatch"):
         eligible_mechanisms(screen.model_copy(update={"constraints": tight}))
+
+
+def test_a_whole_screen_leaves_its_files(plan, screen, serial, tmp_path, monkeypatch):
+    mine = replace(plan, folder=str(tmp_path / "parts"))
+    cards = [model.card for model in plan.models.values()]
+    monkeypatch.setattr(composition_screening, "_plan", lambda *_: (cards, mine))
+    monkeypatch.setattr(composition_screening, "HEAD", 15)
+    asked = screen.model_copy(update={"sources": (f"compositions:{COUNT}",), "workers": 1})
+    finished = run_screen(asked, Store(tmp_path / "store"), tmp_path / "out")
+    everything = pd.read_parquet(tmp_path / "out" / "candidates.parquet")
+    pd.testing.assert_frame_equal(everything, serial[2])
+    best = pd.read_csv(tmp_path / "out" / "candidates.csv")
+    expected = everything[everything["rank_in_mechanism"] <= 15]
+    assert best["structure_id"].tolist() == expected["structure_id"].tolist()
+    assert finished.result.counts["ranked"] == len(everything)
+    about = json.loads((tmp_path / "out" / "screen.json").read_text())
+    assert about["provenance"]["compositions"]["left out"] == ["ferroelectric"]
+    assert about["counts"]["candidates"] == COUNT
+    assert (tmp_path / "out" / "report.html").stat().st_size < 8e6
