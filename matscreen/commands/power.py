@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from matscreen.commands.spans import moment, span
-from matscreen.power.trace_names import HELP
 
 if TYPE_CHECKING:
     from matscreen.power.forecasts import Forecast
     from matscreen.power.planner import Job
     from matscreen.power.traces import Trace, TraceSource
 
+TRACES = (
+    "a .csv or saved .json file, uk (carbon, no key), entsoe:ZONE (price, key in ENTSOE_API_KEY), "
+    "ciso or duk (a measured year of the package python-microgrid), synthetic or synthetic-price"
+)
+"""What may be named as a trace; the package that reads them is imported where it is needed."""
+
 app = typer.Typer(
     help="Run deferrable work in the cleanest or cheapest hours before its deadline.",
     no_args_is_help=True,
 )
 
-TraceOption = Annotated[str, typer.Option("--trace", help=f"Carbon or price: {HELP}.")]
+TraceOption = Annotated[str, typer.Option("--trace", help=f"Carbon or price: {TRACES}.")]
 WorkOption = Annotated[str, typer.Option(help="Machine time it needs at most: 90min, 12h.")]
 DeadlineOption = Annotated[str, typer.Option(help="When it must be done: 2d, 2026-12-01T08:00Z.")]
 PowerOption = Annotated[
@@ -224,7 +229,7 @@ def run(
 
 @app.command(name="trace")
 def save_trace(
-    trace: Annotated[str, typer.Argument(help=f"{HELP}.")],
+    trace: Annotated[str, typer.Argument(help=f"{TRACES}.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file.")],
     begin: Annotated[
         str | None, typer.Option("--from", help="Begin, ISO 8601; else everything there is.")

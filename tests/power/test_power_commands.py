@@ -196,6 +196,12 @@ def test_spans_and_moments():
             span(wrong)
 
 
+def test_the_help_names_the_traces_that_there_are():
+    from matscreen.power.trace_names import HELP
+
+    assert power_command.TRACES == HELP
+
+
 def test_bars():
     assert bar(0.5, 4) == "██"
     assert bar(1e-9, 4) == "▏"
