@@ -7,6 +7,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from typer.testing import CliRunner
 
@@ -21,15 +23,24 @@ from matscreen.ranking_record import read_record
 from matscreen.store import Store
 from matscreen.time_travel import differing_rows, rank_again, record_at, record_of
 
+SOME = 40
+
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """Return a store of the bundle with a prediction for each candidate, made once."""
+    """Return a store of some of the bundle with a prediction for each candidate, made once."""
+    whole = Store(tmp_path_factory.mktemp("whole") / "store")
     store = Store(tmp_path_factory.mktemp("filled") / "store")
+    some = stages.load_bundle(whole).ids[:SOME]
+    for name in ("candidates", "provenance", "labels"):
+        table = whole.read(name)
+        mine = pc.is_in(table["structure_id"], value_set=pa.array(some))
+        store.append(name, table.filter(mine))
+    store.append("failures", tables.SCHEMAS["failures"].empty_table())
     rows = [
         {"structure_id": name, "property": "well_depth", "mean": 0.1 + 0.001 * n, "std": 0.05}
         | {"lower": 0.01, "upper": 1.0, "in_domain": True, "model_id": "m"}
-        for n, name in enumerate(stages.load_bundle(store).ids)
+        for n, name in enumerate(some)
     ]
     store.replace("predictions", tables.from_rows("predictions", rows))
     return store
@@ -49,7 +60,7 @@ def screen():
     return asked.model_copy(
         update={
             "mechanisms": ("ferroelectric",),
-            "sources": ("bundle",),
+            "sources": ("store",),
             "ranking": asked.ranking.model_copy(update={"samples": 100, "top_k": 2}),
         }
     )
@@ -94,8 +105,8 @@ def test_the_ranking_before_the_labels_changed_bit_for_bit(store, screen, tmp_pa
 def test_compaction_does_not_change_a_ranking(store, screen, tmp_path):
     first = finish(screen, store, tmp_path / "first")
     candidates = store.read("candidates")
-    store.replace("candidates", candidates.slice(0, 100))
-    store.append("candidates", candidates.slice(100))  # more files, another order of versions
+    store.replace("candidates", candidates.slice(0, 20))
+    store.append("candidates", candidates.slice(20))  # more files, another order of versions
     compact(store)
     second = finish(screen, store, tmp_path / "second")
     pd.testing.assert_frame_equal(first.ranking, second.ranking)
@@ -108,7 +119,7 @@ def test_what_is_recorded_is_every_table_and_candidate(store, screen, tmp_path):
     assert record.versions == then  # the run's own costs are written after it was ranked
     assert {"candidates", "provenance", "labels", "predictions", "failures"} == set(then)
     assert record.screen == screen
-    assert [each.spec for each in record.pulled] == ["bundle"]
+    assert [each.spec for each in record.pulled] == ["store"]
     assert set(finished.ranking["structure_id"]) <= set(record.pulled[0].ids)
     assert record.libraries["matscreen"]
 
@@ -130,8 +141,14 @@ def test_a_moment_takes_each_table_as_it_was(store, screen, tmp_path):
     change_labels(store)
     again = rank_again(record_at(screen, store, moment), store)
     pd.testing.assert_frame_equal(again, first)
-    everything = record_at(screen, store, moment, sources=["store", "known"])
-    assert len(everything.pulled[0].ids) == store.read("candidates").num_rows
+    stages.load_known(store)
+    later = record_at(screen, store, datetime.now(UTC), sources=["store", "known"])
+    assert len(later.pulled[0].ids) == store.read("candidates").num_rows > SOME
+    assert len(later.pulled[1].ids) == store.read("candidates").num_rows - SOME
+    then = record_at(screen, store, moment, sources=["store", "known"])
+    assert [len(each.ids) for each in then.pulled] == [SOME, 0]
+    with pytest.raises(InputError, match="the shipped bundle was not in the store"):
+        record_at(screen, store, moment, sources=["bundle"])
     with pytest.raises(InputError, match=r"'files:mine' had brought .* is not known"):
         record_at(screen, store, moment, sources=["files:mine"])
     with pytest.raises(InputError, match="no candidates at"):
