@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ from matscreen.power import planner
 from matscreen.power.forecasts import Forecast
 from matscreen.power.planner import Shape
 from matscreen.power.traces import FloatArray, Trace
+
+
+_PART: Final = 60_000
+"""Starts played side by side x units of work: a table of costs then has some 2 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +143,8 @@ def replay(
     fewest = max(1, round(shape.work * (1.0 - setting.work_error)))
     works = rng.integers(fewest, shape.work + 1, len(starts))
     broken = _outages(rng, len(starts), setting)
-    planned, runs = _play(trace, setting, forecast, starts, works, broken)
-    plain, _ = _play(trace, setting, None, starts, works, broken)
+    planned, runs = _in_parts(trace, setting, forecast, starts, works, broken)
+    plain, _ = _in_parts(trace, setting, None, starts, works, broken)
     weight = shape.slot_kWh / shape.slot
     ahead = starts[:, None] + np.arange(horizon)
     free = Shape(shape.work, shape.lost, 1, 0, shape.slot, shape.slot_kWh)
@@ -193,6 +198,29 @@ def saving(
 def slots_of(span: timedelta, step: timedelta) -> int:
     """Return the whole slots of a span."""
     return int(span / step)
+
+
+def _in_parts(
+    trace: Trace,
+    setting: Setting,
+    forecast: Forecast | None,
+    starts: NDArray[np.int64],
+    works: NDArray[np.int64],
+    broken: NDArray[np.bool_],
+) -> tuple[_Played, NDArray[np.int64]]:
+    """Play a few starts at a time: their tables of costs then stay in the processor's cache."""
+    each = max(_PART // setting.shape.work, 16)
+    parts = [slice(first, first + each) for first in range(0, len(starts), each)]
+    played = [
+        _play(trace, setting, forecast, starts[part], works[part], broken[part]) for part in parts
+    ]
+    return (
+        _Played(
+            np.concatenate([one.used for one, _ in played]),
+            np.concatenate([one.left for one, _ in played]),
+        ),
+        np.concatenate([runs for _, runs in played]),
+    )
 
 
 @dataclass
