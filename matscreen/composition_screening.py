@@ -242,10 +242,10 @@ def _finished(
             name=screen.name,
             title=screen.title,
             application=screen.application,
-            description=screen.description,
+            description=_description(screen, notes["left out"]),
             device=asdict(Device.from_mapping(screen.device)),
             sources=(spec,),
-            mechanisms=screen.mechanisms,
+            mechanisms=tuple(name for name in screen.mechanisms if name not in notes["left out"]),
             max_energy_above_hull=screen.constraints.max_energy_above_hull,
         ),
         ranking=merged.head,
@@ -272,6 +272,16 @@ def _finished(
     write_report(folder / "report.html", result)
     write_summary(folder, screen, result)
     return Screening(result, folder)
+
+
+def _description(screen: Screen, left_out: Sequence[str]) -> str:
+    """Say what compositions without a crystal cannot be asked."""
+    if not left_out:
+        return screen.description
+    return (
+        f"{screen.description.strip()} Not judged here: {', '.join(left_out)}, because a "
+        "composition without a crystal has no symmetry."
+    )
 
 
 def _by_stage(done: Sequence[PartDone]) -> dict[str, float]:

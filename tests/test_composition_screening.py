@@ -240,6 +240,9 @@ def test_a_whole_screen_leaves_its_files(plan, screen, serial, tmp_path, monkeyp
     expected = everything[everything["rank_in_mechanism"] <= 15]
     assert best["structure_id"].tolist() == expected["structure_id"].tolist()
     assert finished.result.counts["ranked"] == len(everything)
+    assert "ferroelectric" not in finished.result.screen.mechanisms
+    assert "Not judged here: ferroelectric" in finished.result.screen.description
+    assert finished.result.n_ranked == len(everything) > len(finished.ranking)
     about = json.loads((tmp_path / "out" / "screen.json").read_text())
     assert about["provenance"]["compositions"]["left out"] == ["ferroelectric"]
     assert about["counts"]["candidates"] == COUNT

@@ -158,6 +158,17 @@ class ScreenResult:
         _require("ranking", self.ranking, REQUIRED_COLUMNS)
         _require("failures", self.failures, ("structure_id", "stage", "reason"))
 
+    @property
+    def n_ranked(self) -> int:
+        """Rows of the whole ranking; `ranking` may hold the best of them only."""
+        return max(len(self.ranking), int(self.counts.get("ranked", 0)))
+
+    @property
+    def n_feasible(self) -> int:
+        """Feasible rows of the whole ranking."""
+        shown = int(self.ranking["feasible"].astype(bool).sum())
+        return max(shown, int(self.counts.get("feasible", 0)))
+
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """The ranking as typed rows, best first, feasible before infeasible."""

@@ -115,9 +115,9 @@ def _answer(result: ScreenResult, feasible: Sequence[Candidate]) -> Markup:
         "Of {} ranked material{}mechanism pairs, {} can work at the asked specification. "
         "The lowest predicted energy is that of <b>{}</b> as {} switch: {} for {}."
     ).format(
-        f"{len(result.candidates):,}",
+        f"{result.n_ranked:,}",
         "\N{EN DASH}",
-        f"{len(feasible):,}",
+        f"{result.n_feasible:,}",
         formula_html(best.formula),
         article(words(best.mechanism)),
         _energy(best),
