@@ -21,7 +21,6 @@ from matscreen.power.forecasts import Forecast
 from matscreen.power.planner import Shape
 from matscreen.power.traces import FloatArray, Trace
 
-
 _PART: Final = 60_000
 """Starts played side by side x units of work: a table of costs then has some 2 MB."""
 
