@@ -7,13 +7,15 @@ item each, and give the results back in order. A function must be importable by 
 from __future__ import annotations
 
 import pickle
+import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from matscreen.errors import InputError, MatscreenError, MissingDependencyError
@@ -85,9 +87,13 @@ class Processes:
     ) -> Iterator[_Result]:
         """Yield `work(plan, item)` for each item, in order."""
         if self.workers <= 1:
-            return map(partial(work, plan), items)
-        blob = _Packed(pickle.dumps(plan))
-        return map_chunks(partial(_unpacked, work, blob), items, workers=self.workers)
+            yield from map(partial(work, plan), items)
+            return
+        # Through a file: with every item, a plan of many models would be copied again and again.
+        with tempfile.TemporaryDirectory(prefix="matscreen-") as folder:
+            path = Path(folder) / "plan.pickle"
+            path.write_bytes(pickle.dumps(plan))
+            yield from map_chunks(partial(_with_plan, work, path), items, workers=self.workers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,20 +206,13 @@ def open_client(dask: str, *, workers: int | None = None) -> Iterator[Client]:
         yield client
 
 
-@dataclass(frozen=True)
-class _Packed:
-    content: bytes
+def _with_plan(work: Callable[[Any, _Item], _Result], path: Path, item: _Item) -> _Result:
+    return work(_read_plan(path), item)
 
 
-_last: tuple[bytes, Any] | None = None
-
-
-def _unpacked(work: Callable[[Any, _Item], _Result], packed: _Packed, item: _Item) -> _Result:
-    """Work on one item; the plan is unpickled once a process."""
-    global _last  # noqa: PLW0603 - a process of a pool has nowhere else to keep it
-    if _last is None or _last[0] != packed.content:
-        _last = packed.content, pickle.loads(packed.content)  # noqa: S301 - made by our own parent
-    return work(_last[1], item)
+@lru_cache(maxsize=1)
+def _read_plan(path: Path) -> Any:
+    return pickle.loads(path.read_bytes())  # noqa: S301 - written by the parent of this process
 
 
 def _unpickled(content: bytes) -> Any:
