@@ -1,6 +1,6 @@
 """Drill the schedules on a real server: two firings, a worker and its run killed, the retry.
 
-    python tests/benchmarks/drill_schedules.py [--store PREPARED] [--every 30]
+    python tests/benchmarks/drill_schedules.py [--light] [--store PREPARED] [--every 30]
 
 Everything happens in a temporary folder with a server of its own on a free port, offline. A store
 that `matscreen screen` has filled (bundle, descriptors, surrogates) saves the first minutes. Prints
@@ -30,6 +30,18 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = "prototypes:perovskite-Pnma,perovskite-R3c,ilmenite-R-3,linbo3-R3c"
 PARTITION = 100
+LIGHT = """
+from matscreen import shipped, stages, tables
+
+def predict(store, *args, **kwargs):
+    store.replace("predictions", tables.SCHEMAS["predictions"].empty_table())
+    return 0
+
+stages.load_bundle = lambda *args, **kwargs: shipped.Pulled("bundle", (), 0, 0, 0)
+stages.train = lambda *args, **kwargs: []
+stages.predict = predict
+"""
+"""Read by every process of a light drill as it starts: no bundle, no surrogates, only priors."""
 CRASHED_WITHIN = 120.0
 
 
@@ -373,6 +385,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", type=Path, help="A store that is filled already.")
     parser.add_argument("--every", type=int, default=30, help="Seconds between firings.")
+    parser.add_argument(
+        "--light",
+        action="store_true",
+        help="Leave out bundle and surrogates: the same schedules, crashes and retries in minutes.",
+    )
     parser.add_argument("--only", choices=["schedule", "crash"], help="One of the two drills.")
     asked = parser.parse_args()
     from rich.console import Console
@@ -383,9 +400,14 @@ def main() -> int:
     began = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        base = asked.store
-        if base is None:
-            base = folder / "base"
+        base = asked.store or folder / "base"
+        if asked.light:
+            (folder / "site").mkdir()
+            (folder / "site" / "sitecustomize.py").write_text(LIGHT, encoding="utf-8")
+            paths = [str(folder / "site"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+            os.environ["PYTHONPATH"] = os.pathsep.join(each for each in paths if each)
+            base.mkdir(exist_ok=True)
+        elif asked.store is None:
             prepare(base)
         for name, drilled in (("schedule", drill_schedule), ("crash", drill_crash)):
             if asked.only not in {None, name}:
