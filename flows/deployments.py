@@ -66,14 +66,17 @@ def served(
     *,
     parameters: Mapping[str, Any] | None = None,
     every: timedelta | None = None,
+    pool: bool = False,
 ) -> RunnerDeployment:
-    """Return a deployment for the process that serves it.
+    """Return a deployment for the process that serves it, or for the workers of its pool.
 
     Args:
         deployment: As in the file.
         parameters: Values that replace those of the file, as far as the flow takes them.
         every: Interval instead of the schedules of the file.
+        pool: Workers run it; with its limit of runs at a time.
     """
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.flows import load_flow_from_entrypoint
     from prefect.schedules import Cron, Interval
@@ -98,4 +101,10 @@ def served(
         parameters=values,
         description=deployment.get("description"),
         tags=list(deployment.get("tags") or []),
+        work_pool_name=deployment.get("work_pool", {}).get("name") if pool else None,
+        concurrency_limit=(
+            ConcurrencyLimitConfig(**deployment["concurrency_limit"])
+            if pool and "concurrency_limit" in deployment
+            else None
+        ),
     )
