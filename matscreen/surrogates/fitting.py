@@ -27,11 +27,9 @@ from matscreen.surrogates.space import Space
 from matscreen.surrogates.uncertainty import Calibration, Folds, Parts, Rows, Scale
 
 MIN_GROUPS = 20
-N_SPLITS, N_SPLITS_LARGE, LARGE = 5, 3, 5000
-"""Folds; from 5,000 labels three do, at half the time."""
 
 _NO_METRIC_BELOW = 200
-NARROWED_FROM = 2000
+NARROWED_FROM = 500
 """Labels from which intervals are narrowed by what the model of all rows knows more than those of
 the folds. With few labels the promise of conformal intervals, without that, is worth more."""
 _SIZE_COLUMNS = 32
@@ -109,7 +107,12 @@ class Labelled:
     ion_columns: tuple[int, ...] = ()
 
 
-def grouped_folds(groups: Groups, *, seed: int, n_splits: int = N_SPLITS) -> Folds:
+def _n_splits(n_labels: int) -> int:
+    """Return the number of folds: ten where a tenth of the labels is felt, fewer where time is."""
+    return 10 if n_labels < 2000 else 5 if n_labels < 5000 else 3
+
+
+def grouped_folds(groups: Groups, *, seed: int, n_splits: int = 5) -> Folds:
     """Return shuffled folds that keep every group together: (train, test) index arrays.
 
     Raises:
@@ -140,7 +143,7 @@ def fit(space: Space, data: Labelled, *, seed: int) -> Fitted:
         data = replace(data, groups=np.arange(len(y)).astype(str))
     elif fallback is None and np.ptp(y) == 0.0:
         fallback = "constant_labels"
-    splits = N_SPLITS if len(y) < LARGE else N_SPLITS_LARGE
+    splits = _n_splits(len(y))
     if fallback is not None:
         splits = min(n_groups, MIN_GROUPS)
     folds = grouped_folds(data.groups, seed=seed, n_splits=splits)

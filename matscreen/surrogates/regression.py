@@ -35,7 +35,7 @@ from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.uncertainty import LEVEL, Calibration, LabelError, fit_label_error
 
 MIN_LABELS = 8
-SCHEME = "surrogate-4"
+SCHEME = "surrogate-5"
 """Version of the training procedure; part of every `model_id`."""
 
 
@@ -59,7 +59,7 @@ def train(
     a constant compete by the interval score of out-of-fold predictions; then three scales of the
     error do. Folds keep a chemical system together and are shuffled (published tables are often
     sorted). The winner is refitted on all labels. Intervals are normalised conformal
-    (`uncertainty`), from 2,000 labels a little narrower than out of fold, as the final model
+    (`uncertainty`), from 500 labels a little narrower than out of fold, as the final model
     knows all labels, and widened outside the applicability domain (`domain`), whose end is where
     errors on left-out elements grow (`extrapolation`).
 
@@ -215,7 +215,7 @@ class _Core:
     def calibration(self, n_labels: int) -> Calibration:
         """Return the calibration for a set of so many labels, of which some were fitted to.
 
-        From 2,000 labels intervals are narrowed by what the model of all rows knows more; the rows
+        From 500 labels intervals are narrowed by what the model of all rows knows more; the rows
         off the bound may be fewer than that.
         """
         found, n_fitted = self.fitted.calibration, len(self.fitted.out_of_fold.center)

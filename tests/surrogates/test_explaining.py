@@ -55,7 +55,11 @@ def test_the_informative_group_leads_by_far(explanation):
     assert first["importance"] > 5.0 * first["standard_error"]
     assert all(abs(row["importance"]) < 0.1 * first["importance"] for row in others)
     assert explanation["columns"][0]["column"] == "tolerance_factor"
-    assert {row["group"] for row in others} == {"stoichiometry and charges", "volume and packing", "other"}
+    assert {row["group"] for row in others} == {
+        "stoichiometry and charges",
+        "volume and packing",
+        "other",
+    }
 
 
 def test_the_rise_is_measured_on_systems_that_were_held_out(explanation, rows):
