@@ -26,6 +26,8 @@ LONGEST: Final = timedelta(hours=23)
 
 _ENDS: Final = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut", "Suspended", "Paused")
 _BLOCK: Final = "matscreen"
+_EDITION: Final = "Edition 1."
+"""Part of each description; raise it with any change of a rule, or servers keep the old one."""
 
 
 def ensure() -> list[str]:
@@ -46,10 +48,18 @@ def ensure() -> list[str]:
             if not earlier:
                 client.create_automation(each)
                 continue
-            client.update_automation(earlier[0].id, each)
+            # An update forgets which runs the rule was waiting for: those killed with the worker
+            # whose restart comes here would never be missed.
+            if not _equal(earlier[0], each):
+                client.update_automation(earlier[0].id, each)
             for repeated in earlier[1:]:  # two that were started at once
                 client.delete_automation(repeated.id)
     return [each.name for each in wanted]
+
+
+def _equal(one: AutomationCore, other: AutomationCore) -> bool:
+    """Say whether two rules do the same; the server adds identifiers to those it has."""
+    return one.description == other.description and one.enabled == other.enabled
 
 
 def _of_ours() -> dict[str, Any]:
@@ -62,7 +72,7 @@ def _zombies() -> AutomationCore:
 
     return AutomationCore(
         name="matscreen: end zombie runs",
-        description="A run without heartbeats is dead, whatever its state says.",
+        description=f"A run without heartbeats is dead, whatever its state says. {_EDITION}",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
             expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{each}" for each in _ENDS)},
@@ -89,7 +99,7 @@ def _hanging() -> AutomationCore:
 
     return AutomationCore(
         name="matscreen: cancel hanging runs",
-        description="The next run goes on where this one was.",
+        description=f"The next run goes on where this one was. {_EDITION}",
         trigger=EventTrigger(
             after={"prefect.flow-run.Running"},
             expect={f"prefect.flow-run.{each}" for each in _ENDS},
@@ -135,6 +145,7 @@ def _crashed() -> AutomationCore | None:
     }
     return AutomationCore(
         name="matscreen: tell of crashed runs",
+        description=f"A killed process cannot tell anybody. {_EDITION}",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
             match_related=_of_ours(),
