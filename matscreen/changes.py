@@ -156,8 +156,10 @@ class _Rows:
     def get(self, key: Key) -> Row | None:
         if key not in self._index:
             return None
-        found = self._index.get_loc(key)
-        return dict(self._ranking.iloc[int(found)])
+        import pandas as pd
+
+        row = int(self._index.get_indexer(pd.MultiIndex.from_tuples([key]))[0])
+        return dict(self._ranking.iloc[row])
 
 
 def _rows(ranking: pd.DataFrame) -> _Rows:

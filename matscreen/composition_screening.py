@@ -25,7 +25,6 @@ from matscreen.partitions import LEADERS, ROWS, PartDone, Plan, part_name, rank_
 from matscreen.power import Ledger
 from matscreen.screen_files import Screening, provenance, write_summary
 from matscreen.stages import Progress, quiet
-from matscreen.tables import from_rows
 
 if TYPE_CHECKING:
     from matscreen.mechanisms import Mechanism
@@ -90,7 +89,7 @@ def screen_compositions(
     """
     screen = screen.model_copy(update={"descriptor_set": DESCRIPTOR_SET})
     mechanisms = eligible_mechanisms(screen)
-    ledger = Ledger()
+    ledger = Ledger(f"screen {screen.name}")
     with ledger.stage("train") as counter:
         cards, plan = _plan(screen, store, mechanisms, progress)
         counter.items = len(cards)
@@ -109,7 +108,7 @@ def screen_compositions(
             progress=progress,
         )
         counter.items = merged.rows
-    store.append("ledger", from_rows("ledger", ledger.rows()))
+    ledger.write(store)
     notes = {
         "engine": engine.name,
         "partitions": {"all": len(work), "done in this run": len(done), "size": part_size},

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matscreen.store import Store
-
 if TYPE_CHECKING:
     from rich.table import Table
 
     from matscreen.maintenance import TableState
+    from matscreen.store import Store
 
 app = typer.Typer(
     help="Say what lies in the store, and keep it small and quick over months.",
@@ -45,7 +44,7 @@ def info(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
     from matscreen.console import terminal
     from matscreen.maintenance import states
 
-    opened = Store(store)
+    opened = _opened(store)
     found = states(opened, table)
     if found:
         terminal().print(_states_table(found))
@@ -63,7 +62,7 @@ def compact(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
     from matscreen.maintenance import compact as join
     from matscreen.maintenance import states
 
-    opened = Store(store)
+    opened = _opened(store)
     before = {each.name: each for each in states(opened, table)}
     joined = join(opened, table)
     if not joined:
@@ -105,7 +104,7 @@ def vacuum(
     from matscreen.model_retention import remove_unused_models
     from matscreen.ranking_record import pinned_versions
 
-    opened = Store(store)
+    opened = _opened(store)
     folders = keep if keep is not None else [RESULTS] if RESULTS.is_dir() else []
     pinned, retention = pinned_versions(folders), timedelta(days=days)
     removed = remove(opened, retention, names=table, keep=pinned, dry_run=not delete)
@@ -137,7 +136,7 @@ def history(
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("version", "at (UTC)", "by", "rows", "files"):
         shown.add_column(title, justify="left" if title in {"at (UTC)", "by"} else "right")
-    for each in versions(Store(store), name)[-last:]:
+    for each in versions(_opened(store), name)[-last:]:
         added, files = (each.metrics.get(key, "") for key in ("num_added_rows", "num_added_files"))
         if each.operation == "MERGE":
             added = each.metrics.get("num_target_rows_inserted", "")
@@ -160,7 +159,7 @@ def restore(
     """
     from matscreen.maintenance import restore as bring_back
 
-    number = bring_back(Store(store), name, version)
+    number = bring_back(_opened(store), name, version)
     typer.echo(f"{name}: version {number} holds the rows of version {version}")
 
 
@@ -197,3 +196,9 @@ def _size(number: int) -> str:
         if number >= scale:
             return f"{number / scale:.1f} {unit}"
     return f"{number / 1e3:.0f} kB"
+
+
+def _opened(store: Path) -> Store:
+    from matscreen.store import Store
+
+    return Store(store)
