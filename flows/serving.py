@@ -132,11 +132,15 @@ def _latest(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
     )
     from prefect.client.schemas.sorting import FlowRunSort
 
-    since: Any = datetime.now(UTC) - _RECENT
+    now: Any = datetime.now(UTC)
+    since: Any = now - _RECENT
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
-        flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(after_=since)),
+        flow_run_filter=FlowRunFilter(
+            start_time=FlowRunFilterStartTime(after_=since, before_=now, is_null_=False)
+        ),
         sort=FlowRunSort.START_TIME_DESC,
-        limit=1,
+        limit=20,
     )
-    return runs[0] if runs else None
+    # The server takes the expected start of runs that have not begun for their start.
+    return next((run for run in runs if run.start_time is not None), None)
