@@ -37,7 +37,7 @@ lint: venv-dev  ## check style, format, types and the direction of imports
 	@$(BIN)/lint-imports --no-logo
 
 bench: venv-dev  ## run the benchmarks
-	@for file in tests/benchmarks/*.py; do \
+	@for file in tests/benchmarks/bench_*.py; do \
 		echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 bench-descriptors: venv-dev  ## time the descriptors beside matminer (makes it an environment)
