@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOWS", "ensure", "flows"]
 
-FLOWS: Final = ("nightly", "pull", "describe", "simulate", "train", "screen")
+FLOWS: Final = ("nightly", "pull", "describe", "simulate", "train", "screen", "maintain")
 SILENCE: Final = timedelta(seconds=75)
 """A run without a heartbeat for so long is dead; it sends one every 30 s."""
 LONGEST: Final = timedelta(hours=23)
