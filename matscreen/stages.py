@@ -9,12 +9,13 @@ A bad item becomes a row of `failures`; a stage fails only above its failure bud
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscreen import tables
 from matscreen.engines import Engine, Processes
 from matscreen.errors import MissingDependencyError, ModelError, rejection
-from matscreen.parallel import sensible_workers
+from matscreen.parallel import map_chunks, sensible_workers
 from matscreen.pulling import failure_id, pull
 from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet
 from matscreen.store import Store
@@ -224,23 +225,29 @@ def train(
 ) -> list[Mapping[str, Any]]:
     """Train one surrogate for each property that has labels; unchanged data are not retrained.
 
+    In several processes where several properties have no surrogate yet.
+
     Returns:
         The cards of the surrogates, in the order of `properties`. A property with too few
         labels has no card and becomes a row of `failures`.
     """
-    from matscreen.training import property_model
+    from matscreen.training import trained_card, untrained
 
-    cards = []
-    for done, name in enumerate(properties):
-        try:
-            model = property_model(store, name, descriptor_set, seed=seed)
-        except ModelError as error:
-            row = tables.failure_row(f"model:{name}", "train", "too_few_labels", str(error))
+    # The last properties have the most labels: they begin first, so that all end together.
+    order = list(reversed(properties))
+    work = partial(trained_card, store=store, descriptor_set=descriptor_set, seed=seed)
+    workers = sensible_workers(untrained(store, properties), each=2)
+    cards = {}
+    for done, (name, (card, error)) in enumerate(
+        zip(order, map_chunks(work, order, workers=workers), strict=True)
+    ):
+        if card is None:
+            row = tables.failure_row(f"model:{name}", "train", "too_few_labels", error)
             store.upsert("failures", tables.from_rows("failures", [row]))
         else:
-            cards.append(model.card)
+            cards[name] = card
         progress("train", done + 1, len(properties))
-    return cards
+    return [cards[name] for name in properties if name in cards]
 
 
 def predict(
@@ -282,15 +289,17 @@ def explain_models(
     Returns:
         One explanation a card, without those of models that were kept without their rows.
     """
-    from matscreen.training import model_explanation
+    from matscreen.training import explained, unexplained
 
+    workers = sensible_workers(unexplained(store, cards), each=2)
     found: list[Mapping[str, Any]] = []
-    for done, card in enumerate(cards):
-        try:
-            found.append(model_explanation(store, card))
-        except ModelError as error:
+    explanations = map_chunks(partial(explained, store=store), cards, workers=workers)
+    for done, (card, (explanation, error)) in enumerate(zip(cards, explanations, strict=True)):
+        if explanation is None:
             name = f"model:{card['property']}"
-            row = tables.failure_row(name, "explain", "not_explained", str(error))
+            row = tables.failure_row(name, "explain", "not_explained", error)
             store.upsert("failures", tables.from_rows("failures", [row]))
+        else:
+            found.append(explanation)
         progress("explain", done + 1, len(cards))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,24 @@ def property_model(
         learned = rows
     assert model is not None
     return model
+
+
+def trained_card(
+    name: str, *, store: Store, descriptor_set: str, seed: int
+) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the card of the surrogate of a property, or None and why there is none.
+
+    A function of its own so that another process can do it.
+    """
+    try:
+        return property_model(store, name, descriptor_set, seed=seed).card, ""
+    except ModelError as error:
+        return None, str(error)
+
+
+def untrained(store: Store, properties: Sequence[str]) -> int:
+    """Return how many properties never had a surrogate in this store."""
+    return sum(not (_model_folder(store) / name).is_dir() for name in properties)
 
 
 def _rows_of(values: pd.DataFrame, features: pd.DataFrame) -> TrainingSet:
@@ -226,6 +244,21 @@ def model_explanation(store: Store, card: Mapping[str, Any]) -> dict[str, Any]:
     from matscreen.surrogates.explanation_file import explanation_of
 
     return explanation_of(card_folder(store, card), seed=int(card["split"]["seed"]))
+
+
+def explained(card: Mapping[str, Any], *, store: Store) -> tuple[Mapping[str, Any] | None, str]:
+    """Return `model_explanation`, or None and why there is none; for another process to do."""
+    try:
+        return model_explanation(store, card), ""
+    except ModelError as error:
+        return None, str(error)
+
+
+def unexplained(store: Store, cards: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many surrogates have no explanation beside them yet."""
+    from matscreen.surrogates.explanation_file import FILE
+
+    return sum(not (card_folder(store, card) / FILE).is_file() for card in cards)
 
 
 def card_folder(store: Store, card: Mapping[str, Any]) -> Path:
