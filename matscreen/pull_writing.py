@@ -6,15 +6,15 @@ so that most rows of a page are known to be new.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import tables
 from matscreen.errors import StoreError, StructureError
+from matscreen.file_lock import lock
 from matscreen.identity import Identity
 from matscreen.leaders import open_registry
 from matscreen.shipped import unique_rows
@@ -38,31 +38,19 @@ def only_writer(store: Store, *, patience: float = _LOCK_SECONDS) -> Iterator[bo
     Raises:
         StoreError: Another pull is still at work after `patience` seconds.
     """
-    try:
-        import fcntl
-    except ImportError:  # not a Unix machine
-        yield False
-        return
-    if "://" in store.root:
-        yield False
-        return
-    path = Path(store.root) / "_pull.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        end = time.monotonic() + patience
-        while True:
+    with ExitStack() as stack:
+        known = False
+        if "://" not in store.root:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise StoreError(
-                        f"another pull has been writing into {store.root} for {patience:.0f} s; "
-                        "wait for it, or pull into another store"
-                    ) from None
-                time.sleep(0.2)
-        # The lock ends with the file handle, also when the process is killed.
-        yield True
+                known = stack.enter_context(
+                    lock(Path(store.root) / "_pull.lock", patience=patience)
+                )
+            except TimeoutError:
+                raise StoreError(
+                    f"another pull has been writing into {store.root} for {patience:.0f} s; "
+                    "wait for it, or pull into another store"
+                ) from None
+        yield known
 
 
 @dataclass

@@ -6,15 +6,16 @@ write all the time, one of them might lose every race; so they queue where they 
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from matscreen.file_lock import lock
+
 _FOLDER: Final = "_locks"
 _PATIENCE: Final = 60.0
+_POLL: Final = 0.005
 
 
 @contextmanager
@@ -29,34 +30,12 @@ def turn_to_write(root: str, name: str, *, patience: float = _PATIENCE) -> Itera
         name: The table.
         patience: Longest wait, s.
     """
-    try:
-        import fcntl
-    except ImportError:  # not a Unix machine
-        yield False
-        return
-    if "://" in root:
-        yield False
-        return
-    path = Path(root) / _FOLDER / f"{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError:  # nobody may write here: the write itself will say so
-        yield False
-        return
-    with file:  # the lock ends with the file handle, also when the process is killed
-        end = time.monotonic() + patience
-        while True:
+    with ExitStack() as stack:
+        known = False
+        if "://" not in root:
+            path = Path(root) / _FOLDER / f"{name}.lock"
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    yield False
-                    return
-                time.sleep(random.uniform(0.002, 0.01))
-            except OSError:  # a file system without locks
-                yield False
-                return
-            else:
-                break
-        yield True
+                known = stack.enter_context(lock(path, patience=patience, poll=_POLL))
+            except TimeoutError:
+                known = False
+        yield known

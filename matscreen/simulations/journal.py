@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from matscreen.errors import InputError
+from matscreen.file_lock import lock
 from matscreen.simulations.base import Label
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
@@ -136,15 +136,10 @@ class Journal:
         Raises:
             InputError: Another campaign is writing to the folder.
         """
-        if sys.platform == "win32":  # no flock there: the user keeps campaigns apart
-            yield
-            return
-        import fcntl
-
-        with (self.folder / "lock").open("w") as file:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                stack.enter_context(lock(self.folder / "lock", patience=0.0))
+            except TimeoutError:
                 raise InputError(f"another campaign is running in {self.folder}") from None
             yield
 
