@@ -29,7 +29,7 @@ def only_run(folder: Path, *, patience: float = _WAIT_SECONDS) -> Iterator[None]
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock(folder / "_rank.lock", patience=patience, waiting=say))
+            stack.enter_context(lock(folder / ".rank.lock", patience=patience, waiting=say))
         except TimeoutError:
             raise StoreError(
                 f"another run has been ranking in {folder} for {patience:.0f} s; stop it, "
