@@ -117,7 +117,7 @@ def rank(
         candidates,
         properties,
         chosen,
-        device,
+        device if device is not None else Device(),
         application,
         samples=samples,
         seed=seed,
@@ -163,21 +163,20 @@ def rank_blocks(
     candidates: pd.DataFrame,
     properties: pd.DataFrame,
     mechanisms: Sequence[Mechanism],
-    device: Device | None = None,
-    application: str = "synapse",
+    device: Device,
+    application: str,
     *,
-    samples: int = 2000,
-    seed: int = 0,
-    max_energy_above_hull: float | None = None,
-    barred: Mapping[str, Sequence[str]] | None = None,
-    least: Mapping[str, float] | None = None,
+    samples: int,
+    seed: int,
+    max_energy_above_hull: float | None,
+    barred: Mapping[str, Sequence[str]] | None,
+    least: Mapping[str, float] | None,
 ) -> list[Block]:
-    """Rank materials under each mechanism; the arguments are those of `rank`.
+    """Rank materials under each mechanism; the arguments are those of `rank`, all of them.
 
     What a row holds depends on its material alone, but for `rank_in_mechanism`, `p_top_10` and
     `pareto`: blocks of some of the candidates can be merged into the ranking of all of them.
     """
-    spec = device if device is not None else Device()
     _check(candidates, samples, mechanisms)
     table = best_evidence(properties)
     materials = _representatives(candidates, table)
@@ -189,7 +188,7 @@ def rank_blocks(
         _rank_one(
             Bounded(mechanism, least) if least else mechanism,
             columns,
-            spec,
+            device,
             application,
             samples,
             seed,
@@ -255,7 +254,8 @@ def _rank_one(
     ids = materials["structure_id"].astype(str).to_numpy()
     guesses = {name: columns.texts(name, "evidence") == "prior" for name in mechanism.requires}
     # A guess over all oxides decides nothing: such a row is shown, and never chosen.
-    allowed = stable & ~np.isin(ids, list(barred)) & ~np.any(list(guesses.values()), axis=0)
+    excluded = np.isin(ids, list(barred))
+    allowed = stable & ~excluded & ~np.any(list(guesses.values()), axis=0)
     feasible = np.broadcast_to(energy.feasible, stable.shape) & allowed
     drawn = simulate(mechanism, inputs, allowed, feasible, ids, device, application, samples, seed)
     reasons = [list(found) for found in energy.reasons]
@@ -265,7 +265,7 @@ def _rank_one(
             f"above_hull: {columns.hull[index]:.3f} eV/atom above the hull, "
             f"{max_hull:.3f} are allowed",
         )
-    for index in np.flatnonzero(np.isin(ids, list(barred))):
+    for index in np.flatnonzero(excluded):
         reasons[index] = [*barred[ids[index]], *reasons[index]]
     used = [name for name, item in inputs.items() if item.sigma is not None]
     # What is odd about the crystal comes before what is odd about the device.
