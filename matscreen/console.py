@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,6 @@ def _cells(row: Candidate) -> tuple[RenderableType, ...]:
 
 
 def _material(row: Candidate) -> Text:
-    # rich would read square brackets of a plain text as markup; Text takes them as they are
     return Text.assemble(
         (formula_text(row.formula), "bold"), (f" {spacegroup_symbol(row.spacegroup)}", "dim")
     )
@@ -168,6 +168,11 @@ def _paths(result: ScreenResult, folder: str | Path | None) -> tuple[RenderableT
 
 
 def terminal() -> Console:
-    """Return a console on stdout; piped output gets 120 columns, so that no number is cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    """Return a console on stdout; piped output gets 120 columns, so that no number is cut.
+
+    It shows text as it is: formulas, paths and what servers say hold square brackets and colons,
+    which rich would take for markup and emoji. Styles are given by `style` and `rich.text.Text`.
+    """
+    console = partial(Console, markup=False, emoji=False, highlight=False)
+    found = console()
+    return found if found.is_terminal else console(width=120)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from matscreen.console import screen_summary, top_candidates_table
+from matscreen.console import screen_summary, terminal, top_candidates_table
 from matscreen.report.result import ScreenInfo, ScreenResult
 
 
@@ -116,3 +117,13 @@ def test_an_empty_ranking_is_said(result, ranking):
     assert "Nothing could be ranked" in printed(
         screen_summary(replace(result, ranking=ranking.head(0)))
     )
+
+
+def test_the_terminal_shows_brackets_and_colons_as_they_are(capsys):
+    table = Table("path")
+    table.add_row("[red]x[/]:o:.cif")
+    terminal().print(table)
+    terminal().print("optimade[bold]:a:b")
+    out = capsys.readouterr().out
+    assert "[red]x[/]:o:.cif" in out
+    assert "optimade[bold]:a:b" in out

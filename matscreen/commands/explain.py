@@ -61,22 +61,23 @@ def explain(
 
 
 def _print(console: Console, found: Explanation, screen: Screen) -> None:
+    from rich.text import Text
+
     from matscreen.report.formatting import formula_text
 
     row = found.ranking
     group = "" if _missing(row["spacegroup"]) else f", space group {int(row['spacegroup'])}"
-    console.rule(
-        f"[bold]{formula_text(found.formula)}[/] {found.mechanism.replace('_', ' ')}, "
-        f"{screen.name}",
-        align="left",
-    )
+    about = f" {found.mechanism.replace('_', ' ')}, {screen.name}"
+    console.rule(Text.assemble((formula_text(found.formula), "bold"), about), align="left")
     console.print(f"structure {found.structure_id}{group}", style="dim")
-    state = "[green]feasible[/]" if row["feasible"] else "[red]not feasible[/]"
     console.print(
-        f"{state}, chance {100 * row['p_feasible']:.0f} %. "
-        f"[bold]{row['energy_nominal_J']:.2e} J[/] an event, 90 % "
-        f"{row['energy_lower_J']:.1e} to {row['energy_upper_J']:.1e} J; floor "
-        f"{row['energy_floor_J']:.1e} J, ceiling {row['energy_ceiling_J']:.1e} J"
+        Text.assemble(
+            ("feasible", "green") if row["feasible"] else ("not feasible", "red"),
+            f", chance {100 * row['p_feasible']:.0f} %. ",
+            (f"{row['energy_nominal_J']:.2e} J", "bold"),
+            f" an event, 90 % {row['energy_lower_J']:.1e} to {row['energy_upper_J']:.1e} J; floor "
+            f"{row['energy_floor_J']:.1e} J, ceiling {row['energy_ceiling_J']:.1e} J",
+        )
     )
     for text in (*str(row["reasons"]).split("; "), *str(row["flags"]).split("; ")):
         if text:
@@ -94,7 +95,7 @@ def _print(console: Console, found: Explanation, screen: Screen) -> None:
             )
             + "; all others pass"
         )
-    console.print("[bold]next[/]")
+    console.print("next", style="bold")
     for number, text in enumerate(found.advice, start=1):
         console.print(f"  {number}. {text}")
 

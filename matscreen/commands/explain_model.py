@@ -58,9 +58,11 @@ def explain_model(
 
 def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     metrics, unit = card["metrics"], "" if found.unit == "1" else f" {found.unit}"
-    console.rule(f"[bold]{found.name.replace('_', ' ')}[/]  {card['model']}", align="left")
+    name = Text.assemble((found.name.replace("_", " "), "bold"), f"  {card['model']}")
+    console.rule(name, align="left")
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -72,8 +74,11 @@ def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> N
     )
     table.add_row(
         "error",
-        f"[bold]{_number(metrics['mae'])}{unit}[/] on unseen systems (mean absolute), a constant "
-        f"{_number(metrics['null_mae'])}{unit}; rank correlation {_number(metrics['spearman'])}",
+        Text.assemble(
+            (f"{_number(metrics['mae'])}{unit}", "bold"),
+            f" on unseen systems (mean absolute), a constant {_number(metrics['null_mae'])}{unit}; "
+            f"rank correlation {_number(metrics['spearman'])}",
+        ),
     )
     table.add_row(
         "90 % intervals",

@@ -149,10 +149,10 @@ def impact(
     if workload is None:
         console.print(workloads_table(results[0], machine, chosen, usage))
     for sentence in told:
-        console.print(f"• {sentence}", markup=False, highlight=False)
+        console.print(f"• {sentence}")
     console.print("\nAssumptions", style="bold")
     for premise in premises:
-        console.print(f"• {premise}", markup=False, highlight=False, style="dim")
+        console.print(f"• {premise}", style="dim")
 
     if output is not None or json_file is not None:
         every = [

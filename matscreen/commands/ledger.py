@@ -65,9 +65,9 @@ def ledger(
     console.print(_stages(found))
     console.print(_each(found))
     for line in notes(found):
-        console.print(line, style="dim", markup=False, highlight=False)
+        console.print(line, style="dim")
     if output is not None:
-        console.print(f"figure: {output}", markup=False, highlight=False)
+        console.print(f"figure: {output}")
 
 
 def notes(found: Spending) -> list[str]:

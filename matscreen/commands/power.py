@@ -190,7 +190,7 @@ def replay(
     console = terminal()
     console.print(replay_screen(done))
     if output is not None:
-        console.print(f"figure: {output}", markup=False, highlight=False)
+        console.print(f"figure: {output}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

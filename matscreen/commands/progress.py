@@ -20,7 +20,7 @@ def bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -42,7 +42,7 @@ def stages_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], Non
     # Progress goes to stderr so that a piped stdout holds results only.
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description:<16}"),
+        TextColumn("{task.description:<16}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
