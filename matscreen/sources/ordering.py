@@ -6,7 +6,7 @@ equal ones are counted once, and the best few by electrostatic energy are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,14 +15,14 @@ import numpy as np
 from matscreen.descriptors.composition import Compositions
 from matscreen.descriptors.electrostatics import ewald_energies
 from matscreen.descriptors.oxidation import oxidation_states
-from matscreen.errors import StructureError
+from matscreen.errors import InputError, StructureError
 from matscreen.identity import SYMPREC, Registry, analyze_symmetry
 from matscreen.sources.base import Failure, Page, SourceItem
 from matscreen.sources.cleaning import MIN_DISTANCE, SHORTEST_BOND, clean
 from matscreen.sources.contacts import covalent_radii
 from matscreen.sources.disorder import DisorderedCrystal
 from matscreen.sources.flags import flag
-from matscreen.sources.suitability import out_of_scope
+from matscreen.sources.suitability import MAX_SITES, out_of_scope
 from matscreen.sources.supercells import Supercell, primitive_parent, supercells
 from matscreen.structures import Crystal, CrystalBatch, FloatArray, IntArray
 
@@ -51,6 +51,13 @@ class OrderingLimits:
     max_sites: int = 24
     max_decorations: int = 5000
     kept: int = 3
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_sites <= MAX_SITES:
+            raise InputError(
+                f"disordered crystals of at most {self.max_sites} sites were asked for; "
+                f"candidates have 1 to {MAX_SITES}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +96,7 @@ def order(disordered: DisorderedCrystal, limits: OrderingLimits) -> tuple[Orderi
     if reason is not None:
         raise StructureError("disordered", f"not ordered: {disordered.formula} {reason[1]}")
     kinds, shares = _kinds(disordered)
-    parent = primitive_parent(
-        disordered.lattice, disordered.frac_coords, kinds, symprec=max(SYMPREC, 0.01)
-    )
+    parent = primitive_parent(disordered.lattice, disordered.frac_coords, kinds, symprec=SYMPREC)
     size, counts = _smallest(parent.kinds, shares, limits, disordered.formula)
     crystals: list[Crystal] = []
     tried = 0
@@ -100,7 +105,8 @@ def order(disordered: DisorderedCrystal, limits: OrderingLimits) -> tuple[Orderi
         if decorations is None:
             raise StructureError(
                 "disordered",
-                f"{disordered.formula} can be ordered in more than {limits.max_decorations} ways",
+                f"{disordered.formula} can be ordered in more than {limits.max_decorations} ways, "
+                "or so many have atoms on each other that the search gave up",
             )
         tried += len(decorations)
         for species in _distinct(decorations, cell.permutations):
@@ -216,12 +222,12 @@ def _decorations(cell: Supercell, counts: dict[int, dict[int, int]], most: int) 
     found: list[IntArray] = []
     steps = 0
 
-    def place(depth: int) -> Iterator[None]:
+    def place(depth: int) -> bool:
+        """Fill the sites from a depth on; False as soon as that is too much."""
         nonlocal steps
         if depth == n:
             found.append(species.copy())
-            yield None
-            return
+            return len(found) <= most
         site = sites[depth]
         remaining = left[int(cell.kinds[site])]
         for number in remaining:
@@ -230,15 +236,18 @@ def _decorations(cell: Supercell, counts: dict[int, dict[int, int]], most: int) 
             if number != _VACANCY and _hits(conflict, site, number, species):
                 continue
             steps += 1
+            if steps > _STEPS * max(most, n):
+                return False
             species[site] = number
             remaining[number] -= 1
-            yield from place(depth + 1)
+            if not place(depth + 1):
+                return False
             remaining[number] += 1
             species[site] = _VACANCY
+        return True
 
-    for _ in place(0):
-        if len(found) > most or steps > _STEPS * max(most, n):
-            return None
+    if not place(0):
+        return None
     return np.array(found, dtype=np.int64).reshape(-1, n)
 
 

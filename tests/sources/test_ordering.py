@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from matscreen.errors import StructureError
+from matscreen.errors import InputError, StructureError
 from matscreen.identity import structure_id
 from matscreen.sources.base import Failure, Page
 from matscreen.sources.cleaning import Cleaned, clean
@@ -131,6 +131,24 @@ def test_what_is_not_small_is_refused_with_the_number(
     with pytest.raises(StructureError, match=seen) as caught:
         order(crystal, limits)
     assert caught.value.reason == "disordered"
+
+
+def test_a_search_that_runs_into_dead_ends_gives_up() -> None:
+    # Oxygen every 0.4 Å along a line: more than half of the places cannot be filled.
+    places = [[0.5, 0.5, k / 25] for k in range(25)]
+    line = DisorderedCrystal(
+        np.diag([6.0, 6.0, 10]), np.array([[0.0, 0, 0], *places]), ({56: 1.0}, *[{8: 0.6}] * 25)
+    )
+    with pytest.raises(StructureError, match="the search gave up"):
+        order(line, OrderingLimits(max_sites=26, max_decorations=10))
+    with pytest.raises(StructureError, match="every ordering"):
+        order(line, OrderingLimits(max_sites=26, max_decorations=10_000))
+
+
+@pytest.mark.parametrize("sites", [0, 5000])
+def test_limits_that_no_candidate_meets_are_refused(sites: int) -> None:
+    with pytest.raises(InputError, match=f"at most {sites} sites"):
+        OrderingLimits(max_sites=sites)
 
 
 def test_a_page_gets_its_ordered_crystals_with_flag_and_parent() -> None:
