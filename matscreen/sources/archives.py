@@ -10,7 +10,6 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -175,9 +174,7 @@ def _check(member: _Packed) -> None:
 
 def _copy(member: _Packed, to: Path, room: int) -> int:
     done = 0
-    with ExitStack() as stack:
-        source = stack.enter_context(member.open())
-        target = stack.enter_context(to.open("wb"))
+    with member.open() as source, to.open("wb") as target:
         while chunk := source.read(_CHUNK):
             done += len(chunk)
             if done > MAX_MEMBER:
