@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from matscreen.atomic import write_atomically
 from matscreen.errors import InputError
 from matscreen.mechanisms import Mechanism, get_mechanism
 from matscreen.mechanisms.calibrated import Calibrated, Shift
@@ -29,10 +29,7 @@ def write_calibration(path: Path, shifts: Mapping[str, Shift], *, source: str) -
         "source": source,
         "mechanisms": {name: asdict(shift) for name, shift in shifts.items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_calibration(path: str | Path) -> dict[str, Shift]:

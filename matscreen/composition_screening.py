@@ -21,7 +21,7 @@ from matscreen.engines import Engine
 from matscreen.errors import InputError
 from matscreen.merging import Merged, merge_parts
 from matscreen.part_files import PartFolder
-from matscreen.partitions import LEADERS, ROWS, PartDone, Plan, part_name, rank_part
+from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
 from matscreen.screen_files import Screening, provenance, write_summary
 from matscreen.stages import Progress, quiet
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from matscreen.mechanisms import Mechanism
     from matscreen.store import Store
 
-SOURCE: Final = "compositions"
 DESCRIPTOR_SET: Final = "fast"
 PART_SIZE: Final = 10_000
 HEAD: Final = 2000

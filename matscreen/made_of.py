@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import tables
+from matscreen.atomic import replacing
 from matscreen.data import data_path
 from matscreen.errors import StoreError
 
@@ -199,14 +199,12 @@ def write_record(
         "run_id": run_id,
         "models": dict(models),
     }
-    # Two runs of one screen may end at once: each has its own file until the rename.
-    temporary = folder / f"{RECORD}.{os.getpid()}.part"
-    pq.write_table(
-        table.replace_schema_metadata({_METADATA: json.dumps(about).encode()}),
-        temporary,
-        compression="zstd",
-    )
-    os.replace(temporary, folder / RECORD)
+    with replacing(folder / RECORD) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata({_METADATA: json.dumps(about).encode()}),
+            temporary,
+            compression="zstd",
+        )
 
 
 def read_record(folder: Path) -> Record | None:

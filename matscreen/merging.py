@@ -6,8 +6,7 @@ the best of the union are among the bests of the parts. Memory grows by 26 bytes
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from matscreen.atomic import replacing
 from matscreen.monte_carlo import SPLITS, Leaders
 from matscreen.part_files import ROW_GROUP, PartFolder
 from matscreen.partitions import LEADERS, ROWS, best_of_draws
 from matscreen.ranking import LEADING_COLUMNS, column_units
+from matscreen.shipped import Progress
 from matscreen.standings import pareto_front
 from matscreen.structures import FloatArray
 
@@ -37,7 +38,6 @@ _KEYS: Final = (
     "p_feasible",
     "pareto",
 )
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,6 @@ def merge_parts(
         head: Best rows of each mechanism to return.
         progress: Called as rows are written.
     """
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -97,32 +96,26 @@ def merge_parts(
     leaders = _merged_leaders(folder, names, mechanisms, samples)
     order, best = _order(folder, names, sorted(mechanisms), leaders, samples)
     kept: list[pa.Table] = []
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    writer: pq.ParquetWriter | None = None
-    try:
+    with replacing(target) as temporary, ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
         done = 0
         for window in _windows(folder, names, order):
-            rows = slice(done, done + window.num_rows)
-            table = _finished(window, order, rows)
+            table = _finished(window, order, slice(done, done + window.num_rows))
             if writer is None:
-                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                writer = stack.enter_context(
+                    pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                )
             writer.write_table(table)
             kept.append(table.filter(pc.less_equal(table["rank_in_mechanism"], head)))
             done += window.num_rows
             progress("merge", done, len(order.rank))
-    finally:
-        if writer is not None:
-            writer.close()
-    temporary.replace(target)
-    table = pa.concat_tables(kept).to_pandas()
-    table["made"] = table["made"].astype("boolean")
-    table.attrs["units"] = _units(table.columns)
-    table.attrs["split_sensitivity"] = [
+    best_rows: pd.DataFrame = pa.concat_tables(kept).to_pandas()
+    best_rows["made"] = best_rows["made"].astype("boolean")
+    best_rows.attrs["units"] = _units(best_rows.columns)
+    best_rows.attrs["split_sensitivity"] = [
         _sensitivity(name, best.get(name), leaders, samples) for name in mechanisms
     ]
-    assert isinstance(table, pd.DataFrame)
-    return Merged(table, len(order.rank), int(order.feasible.sum()))
+    return Merged(best_rows, len(order.rank), int(order.feasible.sum()))
 
 
 def _merged_leaders(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from matscreen.atomic import replacing
 from matscreen.errors import StoreError
 
 if TYPE_CHECKING:
@@ -77,20 +77,14 @@ class PartFolder:
     @contextmanager
     def _sink(self, name: str) -> Iterator[IO[bytes]]:
         filesystem, path = self._opened()
-        filesystem.create_dir(path, recursive=True)
         if "://" in self.uri:
             # An object appears when it is complete.
+            filesystem.create_dir(path, recursive=True)
             with filesystem.open_output_stream(f"{path}/{name}") as sink:
                 yield sink
             return
-        temporary = Path(path) / f".{name}.{os.getpid()}.part"
-        try:
-            with temporary.open("wb") as sink:
-                yield sink
-            temporary.replace(Path(path) / name)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with replacing(Path(path) / name) as temporary, temporary.open("wb") as sink:
+            yield sink
 
     def _opened(self) -> tuple[FileSystem, str]:
         from pyarrow import fs

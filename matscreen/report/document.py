@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from matscreen.atomic import write_atomically
 from matscreen.report import captions, explanation_figures, figures, formatting, parity, tables
 from matscreen.report.axes import Figure
 from matscreen.report.explanations import (
@@ -66,11 +67,7 @@ def write_report(path: str | Path, result: ScreenResult) -> Path:
     Raises:
         StoreError: A model card or an explanation is malformed.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    part.write_text(render_report(result), encoding="utf-8", newline="\n")
-    return part.replace(target)
+    return write_atomically(path, render_report(result))
 
 
 def render_report(result: ScreenResult) -> str:

@@ -1,0 +1,25 @@
+"""Files are whole or not there, also after an error half-way."""
+
+from __future__ import annotations
+
+import pytest
+
+from matscreen.atomic import replacing, write_atomically
+
+
+def test_a_write_makes_folders_and_keeps_text_as_it_is(tmp_path):
+    path = write_atomically(tmp_path / "new" / "text", "Å\r\n")
+    assert path.read_bytes() == "Å\r\n".encode()
+    write_atomically(path, b"\x00")
+    assert path.read_bytes() == b"\x00"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = write_atomically(tmp_path / "kept", "old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
+        temporary.write_text("half")
+        assert path.read_text() == "old"
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
