@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from matscreen.commands.spans import moment, span
 
 if TYPE_CHECKING:
     from matscreen.power.forecasts import Forecast
-    from matscreen.power.planner import Job
+    from matscreen.power.jobs import Job
     from matscreen.power.traces import Trace, TraceSource
 
 TRACES = (
@@ -96,7 +97,7 @@ def plan(
             "by then",
             err=True,
         )
-        job = _until(job, known)
+        job = replace(job, deadline=known.end)
     if cap is not None:
         made = plan_jobs([job], known, cap_W=cap, now=now, base_W=base)[0]
     else:
@@ -131,7 +132,7 @@ def replay(
         str | None,
         typer.Option(help="Count the same runs by a second trace of the same slots as well."),
     ] = None,
-    weeks: Annotated[int, typer.Option(min=10, help="Starts drawn from the trace.")] = 1000,
+    starts: Annotated[int, typer.Option(min=10, help="Starts drawn from the trace.")] = 1000,
     power: Annotated[float, typer.Option(help="Power while it runs, W.")] = 200.0,
     checkpoint: CheckpointOption = "5min",
     min_run: MinRunOption = "1h",
@@ -178,7 +179,7 @@ def replay(
         min_run=span(min_run),
         outages=outages,
         work_error=work_error,
-        weeks=weeks,
+        count=starts,
         seed=seed,
         forecast=_with_error(error, year, seed),
     )
@@ -258,8 +259,8 @@ def save_trace(
 def _job(
     work: str, deadline: datetime, power: float | None, checkpoint: str, min_run: str, reserve: str
 ) -> Job:
+    from matscreen.power.jobs import Job as Deferrable
     from matscreen.power.meters import power_model
-    from matscreen.power.planner import Job as Deferrable
 
     return Deferrable(
         work_s=span(work).total_seconds(),
@@ -271,12 +272,6 @@ def _job(
         min_run_s=span(min_run).total_seconds(),
         reserve_s=span(reserve).total_seconds(),
     )
-
-
-def _until(job: Job, known: Trace) -> Job:
-    from dataclasses import replace
-
-    return replace(job, deadline=known.end)
 
 
 def _source(name: str, unit: str | None, zone: str | None) -> TraceSource:

@@ -13,7 +13,7 @@ from matscreen.report.formatting import format_duration, format_number, format_p
 
 if TYPE_CHECKING:
     from matscreen.commands.replaying import Finished
-    from matscreen.power.planner import Plan
+    from matscreen.power.jobs import Plan
     from matscreen.power.replay import Saving
 
 _WIDTH = 112
@@ -38,8 +38,8 @@ def plan_screen(plan: Plan) -> RenderableType:
         )
     unit = trace.amount_unit
     saved = Text.assemble(
-        (f"{_amount(plan.amount)} {unit}", "bold"),
-        f" instead of {_amount(plan.at_once)} {unit} at once: ",
+        (f"{format_number(plan.amount)} {unit}", "bold"),
+        f" instead of {format_number(plan.at_once)} {unit} at once: ",
         (f"{format_percent(max(plan.saving, 0.0))} saved", "bold green"),
         f"  ({format_number(plan.energy_kWh)} kWh at {plan.job.power_W:g} W)",
     )
@@ -81,8 +81,8 @@ def replay_screen(done: Finished) -> RenderableType:
 def _row(unit: str, plain: float, planned: float, saving: Saving) -> tuple[str, ...]:
     return (
         unit,
-        _amount(plain),
-        _amount(planned),
+        format_number(plain),
+        format_number(planned),
         f"{100 * saving.share:.1f} %",
         f"{100 * saving.lower:.1f} to {100 * saving.upper:.1f} %",
     )
@@ -118,7 +118,3 @@ def _chart(plan: Plan) -> list[Text]:
         )
     )
     return lines
-
-
-def _amount(value: float) -> str:
-    return format_number(value)

@@ -9,8 +9,9 @@ from typing import Any
 from matscreen.errors import InputError
 from matscreen.power import replay
 from matscreen.power.forecasts import Forecast, FromPast
-from matscreen.power.planner import Job, Shape
+from matscreen.power.jobs import Job
 from matscreen.power.replay import Replayed, Saving, Setting
+from matscreen.power.slot_programme import Shape
 from matscreen.power.traces import Trace
 
 _WEEK = timedelta(weeks=1)
@@ -98,11 +99,11 @@ def replay_all(
     min_run: timedelta,
     outages: int,
     work_error: float,
-    weeks: int,
+    count: int,
     seed: int,
     forecast: Forecast | None = None,
 ) -> Finished:
-    """Play a job on a trace from many starts.
+    """Play a job on a trace from `count` starts.
 
     Raises:
         InputError: The job does not fit, the trace is too short, or the second one has other slots.
@@ -123,15 +124,15 @@ def replay_all(
     shape = Shape.of(job, trace.step)
     setting = Setting(
         shape=shape,
-        horizon=replay.slots_of(deadline, trace.step),
+        horizon=deadline // trace.step,
         work_error=work_error,
         outages=outages,
         seed=seed,
     )
     known = forecast or FromPast.of(trace)
-    starts = replay.draw_starts(trace, setting, weeks, known.history)
+    starts = replay.draw_starts(trace, setting, count, known.history)
     result = replay.replay(trace, setting, known, starts, others=[] if also is None else [also])
-    per_week = replay.slots_of(_WEEK, trace.step)
+    per_week = _WEEK // trace.step
     other = None
     if also is not None:
         planned, plain = result.other[also.kind]

@@ -21,8 +21,8 @@ from types import FrameType
 from typing import Final
 
 from matscreen.errors import InputError, MatscreenError
-from matscreen.power import planner
-from matscreen.power.planner import Job
+from matscreen.power.jobs import Job, Plan
+from matscreen.power.planner import plan
 from matscreen.power.traces import Trace
 
 Look = Callable[[datetime, datetime], Trace]
@@ -136,7 +136,7 @@ class _Schedule:
         self._look = look
         self._say = say
         self._replan = replan
-        self._plan: planner.Plan | None = None
+        self._plan: Plan | None = None
         self._made: datetime | None = None
         self._must = False
 
@@ -172,7 +172,7 @@ class _Schedule:
             trace = self._look(now, self.job.deadline)
             begun = trace.start + trace.index(now) * trace.step
             rest = replace(self.job, work_s=left_s)
-            self._plan = planner.plan(rest, trace, now=begun)
+            self._plan = plan(rest, trace, now=begun)
         except MatscreenError as error:
             self._say(f"no new plan: {error}")
             return

@@ -8,17 +8,16 @@ once, and against perfect foresight.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscreen.errors import InputError
-from matscreen.power import planner
+from matscreen.power import slot_programme as programme
 from matscreen.power.forecasts import Forecast
-from matscreen.power.planner import Shape
+from matscreen.power.slot_programme import FIRST, FRESH, PAUSED, Shape
 from matscreen.power.traces import FloatArray, Trace
 
 _PART: Final = 60_000
@@ -141,12 +140,12 @@ def replay(
     rng = np.random.default_rng([setting.seed, 1])
     fewest = max(1, round(shape.work * (1.0 - setting.work_error)))
     works = rng.integers(fewest, shape.work + 1, len(starts))
-    broken = _outages(rng, len(starts), setting)
-    planned, runs = _in_parts(trace, setting, forecast, starts, works, broken)
-    plain, _ = _in_parts(trace, setting, None, starts, works, broken)
+    drawn = _Drawn(starts, works, _outages(rng, len(starts), setting))
+    planned = _play(trace, setting, forecast, drawn)
+    plain = _play(trace, setting, None, drawn)
     weight = shape.slot_kWh / shape.slot
     ahead = starts[:, None] + np.arange(horizon)
-    free = Shape(shape.work, shape.lost, 1, 0, shape.slot, shape.slot_kWh)
+    free = replace(shape, least=1, reserve=0)
     real = trace.per_kWh[ahead]
 
     def amount(used: NDArray[np.int64], values: FloatArray) -> FloatArray:
@@ -156,8 +155,8 @@ def replay(
         starts=starts,
         planned=amount(planned.used, real),
         at_once=amount(plain.used, real),
-        bound=planner.bound(real, works, free),
-        runs=runs,
+        bound=programme.bound(real, works, free),
+        runs=planned.runs,
         waited=_ends(planned.used) - _ends(plain.used),
         missed=planned.left > 0,
         other={
@@ -194,57 +193,48 @@ def saving(
     return Saving(float(1.0 - ours.sum() / theirs.sum()), float(low), float(high))
 
 
-def slots_of(span: timedelta, step: timedelta) -> int:
-    """Return the whole slots of a span."""
-    return int(span / step)
+@dataclass(frozen=True)
+class _Drawn:
+    """What chance decides of each start: first slot, units really needed, slots of outage."""
+
+    starts: NDArray[np.int64]
+    works: NDArray[np.int64]
+    broken: NDArray[np.bool_]
+
+    def part(self, rows: slice) -> _Drawn:
+        return _Drawn(self.starts[rows], self.works[rows], self.broken[rows])
 
 
-def _in_parts(
-    trace: Trace,
-    setting: Setting,
-    forecast: Forecast | None,
-    starts: NDArray[np.int64],
-    works: NDArray[np.int64],
-    broken: NDArray[np.bool_],
-) -> tuple[_Played, NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _Played:
+    """Units used of each slot, units left at the deadline, and number of runs of each start."""
+
+    used: NDArray[np.int64]
+    left: NDArray[np.int64]
+    runs: NDArray[np.int64]
+
+
+def _play(trace: Trace, setting: Setting, forecast: Forecast | None, drawn: _Drawn) -> _Played:
     """Play a few starts at a time: their tables of costs then stay in the processor's cache."""
     each = max(_PART // setting.shape.work, 16)
-    parts = [slice(first, first + each) for first in range(0, len(starts), each)]
-    played = [
-        _play(trace, setting, forecast, starts[part], works[part], broken[part]) for part in parts
-    ]
-    return (
-        _Played(
-            np.concatenate([one.used for one, _ in played]),
-            np.concatenate([one.left for one, _ in played]),
-        ),
-        np.concatenate([runs for _, runs in played]),
+    parts = [slice(first, first + each) for first in range(0, len(drawn.starts), each)]
+    played = [_play_part(trace, setting, forecast, drawn.part(rows)) for rows in parts]
+    return _Played(
+        np.concatenate([one.used for one in played]),
+        np.concatenate([one.left for one in played]),
+        np.concatenate([one.runs for one in played]),
     )
 
 
-@dataclass
-class _Played:
-    used: NDArray[np.int64]
-    left: NDArray[np.int64]
-
-
-def _play(
-    trace: Trace,
-    setting: Setting,
-    forecast: Forecast | None,
-    starts: NDArray[np.int64],
-    works: NDArray[np.int64],
-    broken: NDArray[np.bool_],
-) -> tuple[_Played, NDArray[np.int64]]:
+def _play_part(trace: Trace, setting: Setting, forecast: Forecast | None, drawn: _Drawn) -> _Played:
     """Run all starts side by side; without a forecast each job runs as soon as it can."""
     shape, horizon = setting.shape, setting.horizon
-    count = len(starts)
-    state = np.full(count, planner.FRESH)
+    count = len(drawn.starts)
+    state = np.full(count, FRESH)
     need = np.full(count, shape.work)  # what the planner must still allow for
-    left = works.copy()  # what is really left
+    left = drawn.works.copy()  # what is really left
     used = np.zeros((count, horizon), dtype=np.int64)
     runs = np.zeros(count, dtype=np.int64)
-    scale = 1.0 / 1000.0 if trace.unit.endswith("/MWh") else 1.0
     costs: list[FloatArray] = []
     told = np.zeros((count, 0))
     made = 0
@@ -253,23 +243,23 @@ def _play(
             wants = left > 0
         else:
             if slot % setting.replan == 0:
-                told = forecast(starts + slot, horizon - slot) * scale
-                costs = planner.remaining(told, shape, keep=setting.replan + 1)
+                told = forecast(drawn.starts + slot, horizon - slot) / trace.energy_unit_kWh
+                costs = programme.remaining(told, shape, keep=setting.replan + 1)
                 made = slot
             price = told[:, slot - made]
-            wants = planner.wants_to_run(costs[slot - made + 1], price, state, need, shape)
-        running = wants & (left > 0) & ~broken[:, slot]
-        lost = np.where(state == planner.PAUSED, shape.lost, 0)
-        useful = np.minimum(left, shape.slot - lost)
-        used[:, slot] = np.where(running, lost + useful, 0)
-        left = np.where(running, left - useful, left)
-        need = np.where(running, np.maximum(need - (shape.slot - lost), 0), need)
+            wants = programme.wants_to_run(costs[slot - made + 1], price, state, need, shape)
+        running = wants & (left > 0) & ~drawn.broken[:, slot]
+        units, left_then = programme.step(state, left, shape)
+        _, need_then = programme.step(state, need, shape)
+        used[:, slot] = np.where(running, units, 0)
+        left = np.where(running, left_then, left)
+        need = np.where(running, need_then, need)
         # The estimate was an upper bound; a job that goes on past it would be a wrong Setting.
         need = np.where(left == 0, 0, need)
-        runs += running & (state < planner.FIRST)
-        rested = np.where(state == planner.FRESH, planner.FRESH, planner.PAUSED)
-        state = np.where(running, planner.next_state(state, shape), rested)
-    return _Played(used, left), runs
+        runs += running & (state < FIRST)
+        rested = np.where(state == FRESH, FRESH, PAUSED)
+        state = np.where(running, programme.next_state(state, shape), rested)
+    return _Played(used, left, runs)
 
 
 def _outages(rng: np.random.Generator, count: int, setting: Setting) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from matscreen.power.planner import Plan
+from matscreen.power.jobs import Plan
 
 WORK_QUEUE: Final = "deferrable"
 """Queue of deferrable work: urgent runs never wait behind it, nor it behind them."""

@@ -14,8 +14,9 @@ from datetime import datetime
 import numpy as np
 
 from matscreen.errors import InputError
-from matscreen.power.planner import Job, Plan, at_once, plan, slots_until
-from matscreen.power.planner import Shape as JobShape
+from matscreen.power.jobs import Job, Plan
+from matscreen.power.planner import plan, slots_until
+from matscreen.power.slot_programme import Shape, at_once
 from matscreen.power.traces import FloatArray, Trace
 
 
@@ -76,7 +77,7 @@ def _in_order(jobs: Sequence[Job], trace: Trace, now: datetime, room_W: float) -
 def _priced(early: Plan, trace: Trace, now: datetime) -> Plan:
     """Return a plan that was made on a ramp with the values of the real trace."""
     span = slots_until(early.job, trace, now)
-    shape = JobShape.of(early.job, span.step)
+    shape = Shape.of(early.job, span.step)
     weight: FloatArray = span.per_kWh * shape.slot_kWh
     return replace(
         early,

@@ -87,9 +87,14 @@ class Trace:
         return f"{SYNTHETIC}: {self.name}" if self.synthetic else self.name
 
     @property
+    def energy_unit_kWh(self) -> float:
+        """Energy that a value is for, kWh: 1 where the unit is gCO2/kWh, 1000 for EUR/MWh."""
+        return 1000.0 if self.unit.endswith("/MWh") else 1.0
+
+    @property
     def per_kWh(self) -> FloatArray:
         """Grams, or units of money, for each kWh drawn in each slot."""
-        return self.values / 1000.0 if self.unit.endswith("/MWh") else self.values
+        return self.values / self.energy_unit_kWh
 
     @property
     def amount_unit(self) -> str:

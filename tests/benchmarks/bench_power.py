@@ -48,7 +48,7 @@ def main() -> None:
                 min_run=timedelta(hours=1),
                 outages=1,
                 work_error=0.2,
-                weeks=1000,
+                count=1000,
                 seed=0,
             )
             seconds = time.perf_counter() - begun

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from matscreen.errors import InputError, SourceError
 from matscreen.power.execution import Clock, run_in_windows
-from matscreen.power.planner import Job, plan
+from matscreen.power.jobs import Job
+from matscreen.power.planner import plan
 from matscreen.power.scheduling import WORK_QUEUE, scheduled_runs, submit_runs
 from matscreen.power.sharing import plan_jobs
 from matscreen.power.traces import Trace
@@ -150,7 +151,7 @@ def test_no_halted_command_is_left_behind_when_the_runner_dies(number, tmp_path)
 import sys, numpy as np
 from datetime import datetime, timedelta, UTC
 from matscreen.power.execution import run_in_windows
-from matscreen.power.planner import Job
+from matscreen.power.jobs import Job
 from matscreen.power.traces import Trace
 start = datetime.now(UTC) - timedelta(seconds=0.5)
 values = np.array([1.0, 1.0] + [9.0] * 300 + [1.0] * 400)

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscreen.errors import InputError
-from matscreen.power.planner import Job, Shape, at_once, bound, plan
+from matscreen.power.jobs import Job
+from matscreen.power.planner import plan
+from matscreen.power.slot_programme import Shape, at_once, bound
 from matscreen.power.traces import Trace
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

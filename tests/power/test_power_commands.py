@@ -156,7 +156,7 @@ def test_plan_from_a_csv_of_ones_own(tmp_path):
 
 def test_replay_shows_intervals_bound_and_assumptions(tmp_path):
     out = tmp_path / "replay.html"
-    words = ("power", "replay", "--also", "synthetic-price", "--weeks", "120", "--work", "6h",
+    words = ("power", "replay", "--also", "synthetic-price", "--starts", "120", "--work", "6h",
              "--deadline", "1d")  # fmt: skip
     shown = call(*words, "-o", out)
     for text in ("SYNTHETIC", "Deadlines missed: 0 of 120", "95 % interval", "perfect foresight",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from matscreen.errors import InputError
 from matscreen.power.forecasts import FromPast, Perfect, WithError
-from matscreen.power.planner import Shape
 from matscreen.power.replay import Setting, draw_starts, replay, saving
+from matscreen.power.slot_programme import Shape
 from matscreen.power.synthetic import SyntheticYear, assumptions
 from matscreen.power.traces import Trace
 
