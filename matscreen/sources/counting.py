@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from matscreen.errors import InputError, MatscreenError
+from matscreen.sources.streams import Stream, Streaming
 
 if TYPE_CHECKING:
     from matscreen.sources.base import Source
-    from matscreen.sources.streams import Stream
 
 
 @runtime_checkable
@@ -22,11 +21,6 @@ class _Counts(Protocol):
 @runtime_checkable
 class _Totals(Protocol):
     def total(self) -> int: ...
-
-
-@runtime_checkable
-class _Streaming(Protocol):
-    def streams(self) -> Sequence[Stream]: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ def count(source: Source) -> list[Count]:
     Raises:
         InputError: The source cannot say how much it holds.
     """
-    streams = source.streams() if isinstance(source, _Streaming) else ()
+    streams = source.streams() if isinstance(source, Streaming) else ()
     if not streams:
         raise InputError(f"the source {source.name!r} cannot be counted without reading it")
 

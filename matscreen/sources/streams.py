@@ -14,9 +14,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
-from matscreen.errors import MatscreenError
 from matscreen.sources.base import Page
 
 AHEAD: Final = 2
@@ -104,6 +103,15 @@ class Stream(Protocol):
         ...
 
 
+@runtime_checkable
+class Streaming(Protocol):
+    """A source made of queries that can be read side by side and resumed."""
+
+    def streams(self) -> Sequence[Stream]:
+        """Return the queries."""
+        ...
+
+
 @dataclass(frozen=True)
 class Arrival:
     """What happened next: a page of a stream, its error, or (with neither) its end.
@@ -143,8 +151,6 @@ def arrivals(streams: Sequence[Stream], *, ahead: int = AHEAD) -> Iterator[Arriv
                 arrived.put(Arrival(index, await anext(documents)))
         except StopAsyncIteration:
             arrived.put(Arrival(index))
-        except MatscreenError as error:
-            arrived.put(Arrival(index, error=error))
         except Exception as error:  # whatever one server provokes must not end the others
             arrived.put(Arrival(index, error=error))
 
