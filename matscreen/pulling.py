@@ -27,13 +27,6 @@ __all__ = ["Tally", "failure_id", "pull", "pull_each"]
 
 
 @runtime_checkable
-class _Streaming(Protocol):
-    """A source made of queries that can be read side by side and resumed."""
-
-    def streams(self) -> Sequence[Stream]: ...
-
-
-@runtime_checkable
 class _Counted(Protocol):
     """A source that may know how many entries it has before it reads them."""
 
@@ -46,7 +39,8 @@ class Tally:
 
     Attributes:
         name: Its name.
-        entries: Entries read in this run.
+        entries: Entries read in this run, as the source counts them: one that is ordered in
+            several ways is one entry and several structures.
         new: Structures that the store did not have.
         duplicates: Entries that are a structure the store had, from another entry.
         unchanged: Entries that had been read before.
@@ -86,9 +80,8 @@ class Tally:
         """Entries a second."""
         return self.entries / self.seconds if self.seconds > 0 else 0.0
 
-    def with_page(self, outcome: Outcome, seconds: float) -> Tally:
-        """Return the tally with one more page."""
-        entries = len(outcome.ids) + outcome.failed
+    def with_page(self, outcome: Outcome, entries: int, seconds: float) -> Tally:
+        """Return the tally with one more page of so many entries."""
         self.ids.update(dict.fromkeys(outcome.ids))
         return replace(
             self,
@@ -172,14 +165,17 @@ def pull_each(
 def _read(
     store: Store, source: Source, watch: Watch, *, refresh: bool, ordering: OrderingLimits | None
 ) -> tuple[list[Tally], list[MatscreenError]]:
+    from matscreen.sources.streams import Streaming
+
     with only_writer(store) as alone:
         writer = PageWriter(store, alone, ordering)
-        if isinstance(source, _Streaming):
-            read = _read_streams(store, writer, source.streams(), watch, refresh=refresh)
-        else:
-            read = _read_pages(writer, source, watch)
-        writer.link_hydrogen_variants()
-        return read
+        try:
+            if isinstance(source, Streaming):
+                return _read_streams(store, writer, source.streams(), watch, refresh=refresh)
+            return _read_pages(writer, source, watch)
+        finally:
+            # What an interrupted pull has stored is not new to the one that goes on.
+            writer.link_hydrogen_variants()
 
 
 def _read_pages(
@@ -191,12 +187,13 @@ def _read_pages(
     try:
         for page in source.pages():
             outcome = writer.write(page, page.source or source.name)
-            tally = tally.with_page(outcome, time.perf_counter() - began)
+            entries = len(page.items) + len(page.failures)
+            tally = tally.with_page(outcome, entries, time.perf_counter() - began)
             watch(tally)
     except MatscreenError as error:
         errors.append(error)
-        tally = replace(tally, error=str(error))
-        writer.fail(source.name, "source_failed", str(error))
+        tally = replace(tally, error=_line(error))
+        writer.fail(source.name, "source_failed", _line(error))
     else:
         tally = replace(tally, finished=True)
         writer.succeed(source.name)
@@ -230,9 +227,8 @@ def _read_streams(
             error = arrival.error
             known = error if isinstance(error, MatscreenError) else SourceError(_unforeseen(error))
             errors.append(known)
-            line = " ".join(str(known).split())
-            reading.tally = replace(reading.tally, error=line)
-            writer.fail(reading.tally.name, "source_failed", line)
+            reading.tally = replace(reading.tally, error=_line(known))
+            writer.fail(reading.tally.name, "source_failed", _line(known))
         else:
             done = reading.position.state == "finished"
             reading.tally = replace(reading.tally, finished=done)
@@ -272,7 +268,7 @@ def _store_page(
     if reading.cache is not None:
         reading.cache.drop(raw.url)
     reading.tally = replace(
-        reading.tally.with_page(outcome, seconds),
+        reading.tally.with_page(outcome, len(raw.entries), seconds),
         expected=raw.expected,
         licence=raw.licence or reading.tally.licence,
     )
@@ -285,6 +281,10 @@ def _page_cache(store: Store, query: str) -> PageCache | None:
     from matscreen.sources.optimade_cache import FolderCache
 
     return FolderCache(Path(store.root) / "_pages" / query)
+
+
+def _line(error: MatscreenError) -> str:
+    return " ".join(str(error).split())
 
 
 def _unforeseen(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from matscreen.pulling import pull
+from matscreen.pulling import pull, pull_each
 from matscreen.sources import Failure, Page, SourceItem
 from matscreen.sources.disorder import DisorderedCrystal
 from matscreen.sources.flags import flag_name
@@ -30,9 +30,12 @@ class Given:
 
     name: ClassVar[str] = "given"
     given: tuple[Page, ...]
+    interrupted: bool = False
 
     def pages(self) -> Iterator[Page]:
         yield from self.given
+        if self.interrupted:
+            raise KeyboardInterrupt
 
 
 def item(name: str, crystal: Crystal, flags: tuple[str, ...] = ()) -> SourceItem:
@@ -91,8 +94,8 @@ def test_disordered_crystals_are_skipped_unless_asked_for(store: Store) -> None:
     skipped = pull(store, source)
     assert (len(skipped.ids), skipped.failed) == (0, 1)
     assert store.read("failures")["reason"].to_pylist() == ["disordered"]
-    ordered = pull(store, source, ordering=OrderingLimits(max_sites=10))
-    assert len(ordered.ids) == 3
+    (tally,) = pull_each(store, source, ordering=OrderingLimits(max_sites=10))
+    assert (tally.entries, tally.new, len(tally.ids)) == (1, 3, 3)
     assert flags(store) == {f"pzt~{n}": ["ordered_from_disorder"] for n in (1, 2, 3)}
 
 
@@ -104,6 +107,13 @@ def test_variants_but_for_hydrogen_are_linked_also_between_pulls(store: Store) -
     rows = store.read("candidates").to_pylist()
     for row, other in (rows, rows[::-1]):
         assert any(other["structure_id"] in text for text in row["flags"])
+
+
+def test_variants_are_linked_also_when_a_pull_is_interrupted(store: Store) -> None:
+    page = Page((item("x-ray", portlandite(hydrogen=False)), item("neutron", portlandite())))
+    with pytest.raises(KeyboardInterrupt):
+        pull(store, Given((page,), interrupted=True))
+    assert all("hydrogen_variant" in found for found in flags(store).values())
 
 
 def optimade(features: list[str], species: list[dict]) -> dict:
