@@ -196,7 +196,7 @@ def _pull(
     from matscreen.pulling import pull_each
     from matscreen.store import Store
 
-    opened = Store(str(store) if "://" in str(store) else store)
+    opened = Store(store)
     with database_bars(quiet=quiet) as watch, recorded(opened, "pull") as spent:
         tallies = pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
         spent.items = sum(tally.entries for tally in tallies)
