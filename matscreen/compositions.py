@@ -7,7 +7,6 @@ mechanisms which need none of these can be judged.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -18,8 +17,9 @@ import numpy.typing as npt
 
 from matscreen.descriptors.composition import Compositions
 from matscreen.errors import InputError
+from matscreen.formulas import element_symbols, formula_id
 from matscreen.sources._ions import OXYGEN_RADIUS, Ion, cations, radius
-from matscreen.structures import FloatArray, IntArray, reduced_formula
+from matscreen.structures import FloatArray, IntArray, formula_place
 
 VERSION: Final = "1"
 """Bumped whenever a composition moves to another place or vanishes."""
@@ -135,16 +135,18 @@ def name_compositions(part: CompositionPart) -> NamedCompositions:
     numbers = np.take_along_axis(numbers, order, axis=1)
     tenths = np.take_along_axis(tenths, order, axis=1)
     numbers = np.where(tenths > 0, numbers, numbers[:, :1])
-    names, place = _names()
+    names = element_symbols()
     formulas, systems = [], []
     for row, amounts in zip(numbers.tolist(), tenths.tolist(), strict=True):
-        held = [(place[z], names[z], n) for z, n in zip(row, amounts, strict=True) if n]
-        held.sort()
-        formulas.append("".join(name + _amount(n) for _, name, n in held))
-        systems.append("-".join(sorted(name for _, name, _ in held)))
-    ids = [hashlib.sha256(f"formula|{name}".encode()).hexdigest()[:16] for name in formulas]
+        held = [(names[z], n) for z, n in zip(row, amounts, strict=True) if n]
+        held.sort(key=lambda each: formula_place(each[0]))
+        formulas.append("".join(name + _amount(n) for name, n in held))
+        systems.append("-".join(sorted(name for name, _ in held)))
     return NamedCompositions(
-        Compositions(numbers, tenths / _STEPS), tuple(formulas), tuple(ids), tuple(systems)
+        Compositions(numbers, tenths / _STEPS),
+        tuple(formulas),
+        tuple(map(formula_id, formulas)),
+        tuple(systems),
     )
 
 
@@ -174,7 +176,7 @@ def _site(name: str) -> Mixtures:
         for second in ions[place + 1 :]:
             if first.symbol != second.symbol:
                 found += [(first, second, tenths) for tenths in range(1, _STEPS)]
-    numbers = _atomic_numbers()
+    numbers = {symbol: number for number, symbol in enumerate(element_symbols())}
     sizes = {ion: radius(ion.symbol, ion.charge, coordination) for ion in ions}
     own = np.array([sizes[one] for one, _, _ in found])
     other_radius = np.array([sizes[other] for _, other, _ in found])
@@ -237,25 +239,3 @@ def _scrambled(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
-
-
-@cache
-def _atomic_numbers() -> dict[str, int]:
-    from matscreen.formulas import element_symbols
-
-    return {symbol: number for number, symbol in enumerate(element_symbols()) if symbol}
-
-
-@cache
-def _names() -> tuple[dict[int, str], dict[int, int]]:
-    """Return the symbols of the enumerated elements, and their places in a formula."""
-    numbers = {int(z) for name in "AB" for z in np.unique(_site(name).numbers)} | {_OXYGEN}
-    symbols = {z: symbol for symbol, z in _atomic_numbers().items() if z in numbers}
-    written = reduced_formula(dict.fromkeys(symbols.values(), 1))
-    by_length = sorted(symbols.items(), key=lambda item: -len(item[1]))
-    starts: dict[int, int] = {}
-    for z, symbol in by_length:
-        # Longer symbols first, blanked once found: the C of Ca is no carbon.
-        starts[z] = written.index(symbol)
-        written = written.replace(symbol, " " * len(symbol), 1)
-    return symbols, starts

@@ -6,6 +6,7 @@ takes microseconds here, and what is remembered does not grow with the enumerati
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache, lru_cache
 from math import gcd
 from typing import Final
@@ -44,6 +45,15 @@ def reduced_amounts(formula: str) -> tuple[tuple[str, float], ...]:
 def spelling(formula: str) -> str:
     """Return one text for all formulas of a composition: elements by name, amounts reduced."""
     return " ".join(f"{symbol}{n:.6g}" for symbol, n in sorted(reduced_amounts(formula)))
+
+
+def formula_id(formula: str) -> str:
+    """Return the structure id of a candidate without a cell, 16 hexadecimal digits of a hash.
+
+    Args:
+        formula: As `structures.reduced_formula` writes it.
+    """
+    return hashlib.sha256(f"formula|{formula}".encode()).hexdigest()[:16]
 
 
 @cache

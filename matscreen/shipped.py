@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -100,7 +99,6 @@ def unique_rows(name: str, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any
     return list({tuple(row.get(key) for key in keys): row for row in rows}.values())
 
 
-_ID_LENGTH: Final = 16
 KNOWN_BY: Final = ("transition_temperature", "critical_temperature")
 """Measured properties that no calculation gives: a compound that has one is a candidate."""
 
@@ -113,6 +111,7 @@ def load_known(store: Store) -> Pulled:
     the formula. Facts of low confidence bring nobody in.
     """
     from matscreen.facts import facts_for, load_facts
+    from matscreen.formulas import formula_id
     from matscreen.structures import reduced_formula
 
     facts = load_facts()
@@ -131,7 +130,7 @@ def load_known(store: Store) -> Pulled:
         symbols = _symbols(formula)
         if pretty in covered or "O" not in symbols:
             continue
-        name = hashlib.sha256(f"formula|{pretty}".encode()).hexdigest()[:_ID_LENGTH]
+        name = formula_id(pretty)
         rows.append(
             {
                 "structure_id": name,

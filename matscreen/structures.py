@@ -120,7 +120,7 @@ class Crystal:
         """Number of atoms of each element in the cell, by symbol, in the order of the formula."""
         numbers, counts = np.unique(self.atomic_numbers, return_counts=True)
         found = {_symbol(int(z)): int(n) for z, n in zip(numbers, counts, strict=True)}
-        return {symbol: found[symbol] for symbol in sorted(found, key=_place)}
+        return {symbol: found[symbol] for symbol in sorted(found, key=formula_place)}
 
     @cached_property
     def formula(self) -> str:
@@ -153,7 +153,7 @@ def reduced_formula(composition: str | Mapping[str, float]) -> str:
     amounts = _reduced_amounts(composition)
     return "".join(
         f"{symbol}{amounts[symbol]:g}" if amounts[symbol] != 1 else symbol
-        for symbol in sorted(amounts, key=_place)
+        for symbol in sorted(amounts, key=formula_place)
     )
 
 
@@ -184,8 +184,8 @@ _COMMON_STATE = {"Ce": 3, "Co": 2, "Cr": 3, "Hg": 2, "Mn": 3, "Ni": 2, "Pb": 2, 
 
 
 @cache
-def _place(symbol: str) -> tuple[int, float, str]:
-    """Sort key of an element in a formula: cations by falling radius, then anions, oxygen late."""
+def formula_place(symbol: str) -> tuple[int, float, str]:
+    """Return the sort key of an element in a formula: cations by falling radius, then anions."""
     from pymatgen.core import Element
 
     element = Element(symbol)
