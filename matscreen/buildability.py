@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from matscreen.config import Constraints
+
+
+UNITS: Final = {"crystallisation_temperature": "K"}
+"""Units of the columns that `with_notes` adds."""
 
 
 def assess_candidates(candidates: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -64,8 +68,5 @@ def with_notes(ranking: pd.DataFrame, assessed: pd.DataFrame) -> pd.DataFrame:
     ]
     table["flags"] = np.array(joined, dtype=object)
     table.attrs.update(ranking.attrs)
-    table.attrs["units"] = {
-        **ranking.attrs.get("units", {}),
-        "crystallisation_temperature": "K",
-    }
+    table.attrs["units"] = {**ranking.attrs.get("units", {}), **UNITS}
     return table

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from matscreen.atomic import replacing
+from matscreen.buildability import UNITS
 from matscreen.monte_carlo import SPLITS, Leaders
 from matscreen.part_files import ROW_GROUP, PartFolder
 from matscreen.partitions import LEADERS, ROWS, best_of_draws
@@ -111,7 +112,7 @@ def merge_parts(
             progress("merge", done, len(order.rank))
     best_rows: pd.DataFrame = pa.concat_tables(kept).to_pandas()
     best_rows["made"] = best_rows["made"].astype("boolean")
-    best_rows.attrs["units"] = _units(best_rows.columns)
+    best_rows.attrs["units"] = _units([str(name) for name in best_rows.columns])
     best_rows.attrs["split_sensitivity"] = [
         _sensitivity(name, best.get(name), leaders, samples) for name in mechanisms
     ]
@@ -260,8 +261,7 @@ def _finished(window: pa.Table, order: _Order, rows: slice) -> pa.Table:
 
 
 def _units(names: Sequence[str]) -> dict[str, str]:
-    units = column_units([str(name) for name in names])
-    return {**units, "crystallisation_temperature": "K"}
+    return {**column_units(names), **UNITS}
 
 
 def _sensitivity(
