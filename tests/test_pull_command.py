@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from matscreen.cli import app
+from matscreen.commands.pull_screen import database_bars, summary
 from matscreen.errors import InputError, SourceError
+from matscreen.pulling import Tally
 from matscreen.store import Store
 from tests.sources.optimade_data import perovskites
 from tests.sources.servers import start_optimade
@@ -65,6 +67,23 @@ def test_a_pull_says_what_each_database_brought(server: str, tmp_path: Path) -> 
     assert Store(store).read("candidates").num_rows == 29
     assert run(alone, *args, "--refresh", "-q").output == ""
     assert json.loads(numbers.read_text())["databases"][0]["unchanged"] == 29
+
+
+def test_brackets_in_the_name_of_a_database_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with database_bars(quiet=False) as show:
+        show(Tally("optimade:[fe80::1]", finished=True))
+    assert "optimade:[fe80::1]" in capsys.readouterr().err
+
+
+def test_the_command_that_follows_can_be_pasted() -> None:
+    from rich.console import Console
+
+    console = Console(width=200, record=True)
+    console.print(summary([Tally("files", finished=True)], Path("my store")))
+    assert "--store 'my store'" in console.export_text()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def database_bars(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
     # Progress goes to stderr so that a piped stdout holds results only.
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # an address may hold brackets
         BarColumn(bar_width=12),
         *(TextColumn(f"{{task.fields[{name}]}}", justify="right") for name in _LIVE),
     )
@@ -91,7 +92,10 @@ def summary(tallies: Sequence[Tally], store: Path) -> Any:
         )
     lines = [Text(note, style="dim") for tally in tallies for note in _notes(tally)]
     errors = [Text(f"{each.name}: {each.error}", style="red") for each in tallies if each.error]
-    following = f"Next: matscreen screen synapse --source store --store {store} -o results/synapse"
+    following = (
+        f"Next: matscreen screen synapse --source store --store {quote(str(store))} "
+        "-o results/synapse"
+    )
     return Group(table, *lines, *errors, Text(following))
 
 
@@ -138,7 +142,7 @@ def expected(counts: Sequence[Count]) -> Any:
     for each in counts:
         sent.setdefault(each.filter, []).append(each.name)
     lines = [
-        Text.assemble(("filter of ", "dim"), (", ".join(names), "dim"), f"\n  {text or 'none'}")
+        Text.assemble((f"filter of {', '.join(names)}", "dim"), f"\n  {text or 'none'}")
         for text, names in sent.items()
     ]
     return Group(table, Text(""), *lines, Text("Nothing was read or stored.", style="dim"))
