@@ -136,6 +136,17 @@ def test_python_is_judged_by_its_version():
     assert machine.python((3, 14)).state == "problem"
 
 
+def test_the_supported_versions_are_those_of_the_package():
+    from importlib.metadata import metadata
+
+    from packaging.specifiers import SpecifierSet
+
+    first, after = (".".join(map(str, version)) for version in machine.PYTHON)
+    assert SpecifierSet(metadata("matscreen")["Requires-Python"]) == SpecifierSet(
+        f">={first},<{after}"
+    )
+
+
 def test_more_threads_than_cores_are_a_warning(monkeypatch):
     for name in machine.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -321,9 +332,8 @@ def test_no_key_is_sent_and_offline_asks_nobody(server, monkeypatch):
     monkeypatch.setenv("MP_API_KEY", SENTINEL)
     monkeypatch.setenv("MP_API_ENDPOINT", base)
     monkeypatch.setenv("PREFECT_API_URL", f"{base}/api")
-    monkeypatch.setattr(
-        services, "_providers", lambda: (SimpleNamespace(name="here", url=f"{base}/optimade"),)
-    )
+    here = SimpleNamespace(source="optimade:here", url=f"{base}/optimade")
+    monkeypatch.setattr("matscreen.sources.optimade_providers.list_providers", lambda: (here,))
     assert [one.state for one in services.examine_servers(offline=True)] == ["ok"]
     assert not server.asked
     findings = list(services.examine_servers(offline=False))

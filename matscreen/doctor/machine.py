@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from matscreen import parallel
 from matscreen.doctor.finding import Finding
 from matscreen.parallel import THREAD_VARIABLES
 
@@ -43,8 +44,7 @@ def python(version: tuple[int, ...]) -> Finding:
 
 def cores() -> Finding:
     """Say how many cores there are, and whether the libraries would start more threads."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    usable = count or 1
+    usable = parallel.cores()
     settings = {name: os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name)}
     shown = ", ".join(f"{name}={value}" for name, value in settings.items()) or "no thread settings"
     seen = f"{usable} {'core' if usable == 1 else 'cores'}; {shown}"
@@ -81,11 +81,14 @@ def memory(available: int | None) -> Finding:
     return Finding(_TOPIC, "memory", "ok", seen)
 
 
+def existing_part(place: Path) -> Path:
+    """Return a path, or the nearest of the folders above it that exists."""
+    return next(one for one in (place, *place.absolute().parents) if one.exists())
+
+
 def disk(name: str, place: Path) -> Finding:
     """Judge the free space of the disk that a folder lies on, or will."""
-    existing = next((one for one in (place, *place.parents) if one.exists()), None)
-    if existing is None:
-        return Finding(_TOPIC, name, "problem", f"{place} is nowhere", "name another folder")
+    existing = existing_part(place)
     usage = shutil.disk_usage(existing)
     seen = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.0f} GB ({existing})"
     if usage.free < _NO_DISK:

@@ -40,19 +40,19 @@ def examine_servers(*, offline: bool, timeout: float = TIMEOUT) -> Iterator[Find
     if offline:
         yield Finding(_TOPIC, "servers", "ok", f"{len(addresses)} known, none was asked (offline)")
         return
-    with ThreadPoolExecutor(max_workers=max(len(addresses), 1)) as pool:
+    with ThreadPoolExecutor(max_workers=len(addresses)) as pool:
         yield from pool.map(lambda pair: ask(*pair, timeout=timeout), addresses.items())
 
 
 def servers() -> Mapping[str, str]:
     """Return what can be asked: name and address of databases, and of a Prefect server if set."""
     from matscreen.sources.materials_project_client import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE
+    from matscreen.sources.optimade_providers import list_providers
 
     base = os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
     found = {"Materials Project": base.rstrip("/") + "/heartbeat"}
-    for provider in _providers():
-        name, url = str(getattr(provider, "name", "")), str(getattr(provider, "url", ""))
-        found[f"optimade:{name}"] = url.rstrip("/") + "/v1/info"
+    for provider in list_providers():
+        found[provider.source] = f"{provider.url}/v1/info"
     if server := os.environ.get("PREFECT_API_URL"):
         found["Prefect server"] = server.rstrip("/") + "/health"
     return found
@@ -79,14 +79,3 @@ def ask(name: str, url: str, *, timeout: float) -> Finding:
         fix = "try later; see the status page of the database"
         return Finding(_TOPIC, name, "warning", f"{url} answers with status {status}", fix)
     return Finding(_TOPIC, name, "ok", f"answers in {milliseconds:.0f} ms")
-
-
-def _providers() -> tuple[object, ...]:
-    from matscreen.errors import MatscreenError
-
-    try:
-        from matscreen.sources.optimade_providers import list_providers
-
-        return tuple(list_providers())
-    except (ImportError, MatscreenError):
-        return ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from matscreen.doctor.finding import Finding
+from matscreen.doctor.machine import existing_part
 from matscreen.errors import MatscreenError
 
 _TOPIC: Final = "storage"
@@ -63,8 +64,7 @@ def table(uri: str, name: str) -> Finding:
 
 def examine_downloads(cache: Path, mirror: str | None) -> Iterator[Finding]:
     """Look at the folder of downloads and, where one is named, the mirror folder."""
-    existing = next((one for one in (cache, *cache.parents) if one.exists()), Path())
-    yield writable("downloads", existing, shown=cache)
+    yield writable("downloads", existing_part(cache), shown=cache)
     if mirror is None:
         yield Finding(_TOPIC, "mirror", "ok", "none is named; sets come from their homes")
         return
@@ -102,8 +102,7 @@ def writable(name: str, folder: Path, *, shown: Path | None = None) -> Finding:
 
 
 def _absent(folder: Path) -> Finding:
-    parent = next(one for one in folder.parents if one.exists())
-    found = writable("store", parent, shown=folder)
+    found = writable("store", existing_part(folder), shown=folder)
     if found.state != "ok":
         return found
     return Finding(_TOPIC, "store", "ok", f"{folder} is not there yet; the first pull makes it")
