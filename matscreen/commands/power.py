@@ -12,17 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from matscreen.commands.spans import moment, span
+from matscreen.power.trace_names import HELP as TRACES
 
 if TYPE_CHECKING:
     from matscreen.power.forecasts import Forecast
     from matscreen.power.jobs import Job
     from matscreen.power.traces import Trace, TraceSource
-
-TRACES = (
-    "a .csv or saved .json file, uk (carbon, no key), entsoe:ZONE (price, key in ENTSOE_API_KEY), "
-    "ciso or duk (a measured year of the package python-microgrid), synthetic or synthetic-price"
-)
-"""What may be named as a trace; the package that reads them is imported where it is needed."""
 
 app = typer.Typer(
     help="Run deferrable work in the cleanest or cheapest hours before its deadline.",

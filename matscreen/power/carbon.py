@@ -19,7 +19,7 @@ REGION_VARIABLE: Final = "MATSCREEN_CARBON_REGION"
 GRAMS_VARIABLE: Final = "MATSCREEN_CARBON_GRAMS"
 """Environment variable with the user's own carbon intensity, g/kWh; goes before the region's."""
 
-_J_PER_KWH: Final = 3.6e6
+J_PER_KWH: Final = 3.6e6
 _CLOUDS: Final = ("gcp", "aws", "azure")
 _NORDIC: Final = ("SWE", "NOR", "FIN", "DNK")
 
@@ -40,7 +40,7 @@ class Intensity:
 
     def grams(self, joules: float) -> float | None:
         """Return the CO2 of some energy, g; None where the intensity is not known."""
-        return None if self.grams_per_kWh is None else joules / _J_PER_KWH * self.grams_per_kWh
+        return None if self.grams_per_kWh is None else joules / J_PER_KWH * self.grams_per_kWh
 
 
 def intensity(region: str | None = None, grams_per_kWh: float | None = None) -> Intensity:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from matscreen.errors import InputError
-from matscreen.tables import WATTS_PER_CORE
 
 POWERCAP: Final = Path("/sys/class/powercap")
 WATTS_VARIABLE: Final = "MATSCREEN_WATTS_PER_CORE"
@@ -172,8 +171,9 @@ def power_model() -> PowerModel:
         if not 0.0 < watts < 1e4:
             raise InputError(f"{WATTS_VARIABLE} must be a power over 0 W, got {given!r}")
         return PowerModel(watts, f"given by {WATTS_VARIABLE}")
-    found = _codecarbon()
-    return found or PowerModel(WATTS_PER_CORE, "an assumption of matscreen")
+    from matscreen.tables import WATTS_PER_CORE  # pyarrow, which --help does without
+
+    return _codecarbon() or PowerModel(WATTS_PER_CORE, "an assumption of matscreen")
 
 
 def describe(kinds: Mapping[str, Sequence[str]], model: PowerModel | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from matscreen.power.carbon import Intensity
+from matscreen.power.carbon import J_PER_KWH, Intensity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def spending(store: Store, carbon: Intensity | None = None) -> Spending:
     """
     ledger = store.read("ledger").to_pandas()
     if carbon is not None and carbon.grams_per_kWh is not None:
-        ledger["grams_CO2"] = ledger["joules"] * (carbon.grams_per_kWh / 3.6e6)
+        ledger["grams_CO2"] = ledger["joules"] * (carbon.grams_per_kWh / J_PER_KWH)
         ledger["carbon_source"] = f"{carbon.region} {carbon.source}".strip()
     return Spending(
         stages=_stages(ledger),

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from matscreen.errors import InputError
-from matscreen.power.entsoe import Entsoe
-from matscreen.power.measured_years import GRIDS, MeasuredYear
-from matscreen.power.synthetic import SyntheticYear
-from matscreen.power.trace_files import read_csv, read_json
-from matscreen.power.traces import Trace, TraceSource
-from matscreen.power.uk_grid import UkGrid
 
-HELP = (
+if TYPE_CHECKING:
+    from matscreen.power.traces import Trace, TraceSource
+
+HELP: Final = (
     "a .csv or saved .json file, uk (carbon, no key), entsoe:ZONE (price, key in ENTSOE_API_KEY), "
     "ciso or duk (a measured year of the package python-microgrid), synthetic or synthetic-price"
 )
+"""What may be named as a trace."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,12 @@ def trace_source(
     Raises:
         InputError: The name is unknown, or the file cannot be read.
     """
+    from matscreen.power.entsoe import Entsoe
+    from matscreen.power.measured_years import GRIDS, MeasuredYear
+    from matscreen.power.synthetic import SyntheticYear
+    from matscreen.power.trace_files import read_csv, read_json
+    from matscreen.power.uk_grid import UkGrid
+
     kind, _, rest = name.partition(":")
     if kind == "uk":
         return UkGrid()
@@ -87,6 +92,9 @@ def whole_year(source: TraceSource) -> Trace:
     Raises:
         InputError: The source looks ahead only.
     """
+    from matscreen.power.measured_years import MeasuredYear
+    from matscreen.power.synthetic import SyntheticYear
+
     if isinstance(source, FileTrace):
         return source.trace
     if isinstance(source, (SyntheticYear, MeasuredYear)):
