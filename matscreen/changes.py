@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -75,7 +75,7 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.entered or self.left or self.moved)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Change]:
         return iter((*self.entered, *self.left, *self.moved))
 
     def summary(self) -> str:
@@ -110,7 +110,7 @@ def changes(
         n: How many of each mechanism are the best.
     """
     causes = (*before.made_of.differences(made_of), *_new_models(before.models, models))
-    earlier, now = _rows(before.ranking), _rows(ranking)
+    earlier, now = _Rows(before.ranking), _Rows(ranking)
     old, new = _best(before.ranking, n), _best(ranking, n)
     known = set(before.ranking["structure_id"])
     found: dict[Kind, list[Change]] = {"entered": [], "left": [], "moved": []}
@@ -154,16 +154,11 @@ class _Rows:
         self._index = ranking.set_index(["structure_id", "mechanism"]).index
 
     def get(self, key: Key) -> Row | None:
-        if key not in self._index:
+        try:
+            row = self._index.get_loc(key)
+        except KeyError:
             return None
-        import pandas as pd
-
-        row = int(self._index.get_indexer(pd.MultiIndex.from_tuples([key]))[0])
         return dict(self._ranking.iloc[row])
-
-
-def _rows(ranking: pd.DataFrame) -> _Rows:
-    return _Rows(ranking)
 
 
 def _best(ranking: pd.DataFrame, n: int) -> dict[Key, int]:
@@ -205,9 +200,9 @@ def _why(
             if now["feasible"]
             else f"no longer feasible: {_first_reasons(now)}"
         )
-    old, new = float(was["energy_nominal_J"]), float(now["energy_nominal_J"])
     if words:
         return tuple(words)
+    old, new = float(was["energy_nominal_J"]), float(now["energy_nominal_J"])
     if math.isclose(old, new, rel_tol=_SAME_ENERGY):
         return ("its energy is the same; others passed it or fell behind",)
     change = f"its energy went from {old:.3g} to {new:.3g} J"

@@ -51,8 +51,8 @@ _COLUMNS: Final = (
 
 
 @dataclass(frozen=True)
-class TableState:
-    """State of one table of the store.
+class TableContent:
+    """What one table of the store held.
 
     Attributes:
         version: Delta version; it also grows by compaction and by rows written again.
@@ -72,14 +72,14 @@ class MadeOf:
         sources: Hash of the candidates that its sources name.
         code: Hash of the code and reference data of matscreen.
         libraries: Versions of the libraries that compute.
-        store: State of the tables that decide.
+        store: Content of the tables that decide.
     """
 
     screen: str
     sources: str
     code: str
     libraries: Mapping[str, str]
-    store: Mapping[str, TableState]
+    store: Mapping[str, TableContent]
 
     def differences(self, other: MadeOf) -> tuple[str, ...]:
         """Say in words what is different now; nothing where the ranking would be the same."""
@@ -133,21 +133,21 @@ def fingerprint(
         before: An earlier record: tables whose Delta version is the same are not read again.
     """
     known = before.made_of.store if before is not None else {}
-    states = {}
+    held = {}
     for name in _DECISIVE:
         now = store.version(name)
         earlier = known.get(name)
         if earlier is not None and earlier.version == now:
-            states[name] = earlier
+            held[name] = earlier
         else:
-            states[name] = TableState(now, content_hash(name, store.read(name)))
+            held[name] = TableContent(now, content_hash(name, store.read(name)))
     named = {(each.spec, name) for each in pulled for name in each.ids}
     return MadeOf(
         screen=_digest(screen.model_dump_json() + _calibration(screen)),
         sources=_digest("\n".join(f"{spec}\t{name}" for spec, name in sorted(named))),
         code=code_hash(),
         libraries=_versions(),
-        store=states,
+        store=held,
     )
 
 
@@ -208,9 +208,9 @@ def write_record(
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read the record of a folder of results; None where there is none of its present files.
+    """Read the record of a folder of results; None where there is none.
 
-    Results that another command has written over since do not belong to the record any more.
+    Another command may have written over the results since: `belongs` tells.
 
     Raises:
         StoreError: The record cannot be read; deleting it makes the ranking anew.
@@ -223,8 +223,8 @@ def read_record(folder: Path) -> Record | None:
     try:
         table = pq.read_table(path)
         about = json.loads(table.schema.metadata[_METADATA])
-        states = {name: TableState(**each) for name, each in about["made_of"]["store"].items()}
-        made_of = MadeOf(**{**about["made_of"], "store": states})
+        held = {name: TableContent(**each) for name, each in about["made_of"]["store"].items()}
+        made_of = MadeOf(**{**about["made_of"], "store": held})
         return Record(
             made_of, about["finished_at"], about["run_id"], about["models"], table.to_pandas()
         )

@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 
 from matscreen.changes import changes
-from matscreen.made_of import MadeOf, Record, TableState
+from matscreen.made_of import MadeOf, Record, TableContent
 
-STORE = {name: TableState(1, name) for name in ("candidates", "provenance", "labels")}
+STORE = {name: TableContent(1, name) for name in ("candidates", "provenance", "labels")}
 MADE = MadeOf("screen", "sources", "code", {"numpy": "2.4"}, STORE)
 
 
