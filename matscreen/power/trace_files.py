@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from matscreen.atomic import write_atomically
 from matscreen.errors import InputError
 from matscreen.power.traces import SYNTHETIC, FloatArray, Trace, read_unit
 
@@ -133,9 +134,7 @@ def write_csv(path: str | Path, trace: Trace) -> None:
     lines = [f"# {trace.label}", f"from (UTC),value ({trace.unit})"]
     for number, value in enumerate(trace.values):
         lines.append(f"{(trace.start + number * trace.step).isoformat()},{value:.6g}")
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def _is_number(text: str) -> bool:
