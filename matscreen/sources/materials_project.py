@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from urllib.parse import urlencode
 
 from matscreen.errors import InputError, MissingDependencyError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
+from matscreen.sources.element_lists import check_elements, symbols
 from matscreen.sources.materials_project_client import Client, Patience, endpoint
 from matscreen.sources.materials_project_documents import Sides, material_id, to_item
 from matscreen.sources.materials_project_key import require_key
@@ -246,10 +246,12 @@ def open_materials_project(
             raise InputError(f"{name} is {value}, it must be at least 1")
     if max_items is not None and max_items < 1:
         raise InputError(f"max_items is {max_items}, it must be at least 1")
+    wanted, unwanted = symbols(elements), symbols(exclude_elements)
+    check_elements((*wanted, *unwanted))
     query = Query(
         kind="oxides" if kind == "oxides" else "perovskites",
-        elements=_elements(elements),
-        exclude_elements=_elements(exclude_elements),
+        elements=wanted,
+        exclude_elements=unwanted,
         max_hull=max_hull,
         max_sites=max_sites,
         include_gnome=include_gnome,
@@ -259,14 +261,3 @@ def open_materials_project(
     asker = Client(require_key(), endpoint(), patience or Patience())
     power = 1 << (min(page_limit, 512).bit_length() - 1)
     return MaterialsProjectSource(asker, query, power, max_items, cursor)
-
-
-def _elements(given: str | Sequence[str]) -> tuple[str, ...]:
-    from pymatgen.core import Element
-
-    symbols = re.split(r"[\s,]+", given.strip()) if isinstance(given, str) else list(given)
-    symbols = [symbol for symbol in symbols if symbol]
-    wrong = [symbol for symbol in symbols if not Element.is_valid_symbol(symbol)]
-    if wrong:
-        raise InputError(f"{', '.join(map(repr, wrong))} is no element")
-    return tuple(symbols)

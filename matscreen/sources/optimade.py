@@ -20,6 +20,7 @@ import httpx
 from matscreen.errors import InputError, SourceError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
 from matscreen.sources.disorder import DisorderError
+from matscreen.sources.element_lists import symbols
 from matscreen.sources.http import HostGates, JsonClient, Politeness, Retry
 from matscreen.sources.optimade_entries import entry_id, entry_licence, parse
 from matscreen.sources.optimade_pager import Pager
@@ -30,7 +31,7 @@ from matscreen.sources.optimade_providers import (
     list_providers,
     provider_at,
 )
-from matscreen.sources.optimade_query import FAMILIES, Query, symbols, validate
+from matscreen.sources.optimade_query import FAMILIES, Query, validate
 from matscreen.sources.streams import PageCache, RawPage, arrivals
 
 DEFAULT_FILTER: Final = FAMILIES["perovskites"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, reduce
@@ -11,6 +11,7 @@ from math import gcd
 from typing import Any, Final
 
 from matscreen.errors import InputError
+from matscreen.sources.element_lists import check_elements
 
 FAMILIES: Final[dict[str, str]] = {
     "perovskites": (
@@ -65,8 +66,7 @@ class Query:
     def __post_init__(self) -> None:
         if self.family is not None and self.family not in FAMILIES:
             raise InputError(f"unknown family {self.family!r}; known: {', '.join(FAMILIES)}")
-        for symbol in (*self.elements, *self.any_of, *self.without):
-            _check_element(symbol)
+        check_elements((*self.elements, *self.any_of, *self.without))
         both = {*self.elements, *self.any_of} & set(self.without)
         if both:
             raise InputError(f"{', '.join(sorted(both))} is both asked for and excluded")
@@ -104,12 +104,6 @@ class Query:
                 raise InputError(f"{hull_field!r} is no field that a filter can name")
             parts.append(f"{hull_field}<={self.max_hull:g}")
         return " AND ".join(parts)
-
-
-def symbols(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Take element symbols as a list or as a text such as `Ba,Ti`."""
-    parts = given.replace(",", " ").split() if isinstance(given, str) else given
-    return tuple(dict.fromkeys(parts))
 
 
 def anonymous_formula(text: str) -> tuple[str, bool]:
@@ -206,13 +200,6 @@ def _parser() -> Any:
     except ImportError:
         return None
     return LarkParser()
-
-
-def _check_element(symbol: str) -> None:
-    from pymatgen.core import Element
-
-    if not Element.is_valid_symbol(symbol):
-        raise InputError(f"{symbol!r} is no element; write symbols such as O, Ti")
 
 
 def _quoted(symbols: Iterable[str]) -> str:
