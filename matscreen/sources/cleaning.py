@@ -24,12 +24,10 @@ from matscreen.sources.contacts import (
     find_networks,
     reduced,
 )
-from matscreen.sources.flags import FLAGS, flag, flag_name
+from matscreen.sources.flags import flag
 from matscreen.sources.packing import Ions, Packing
 from matscreen.sources.suitability import check_scope
 from matscreen.structures import Crystal, CrystalBatch, FloatArray, IntArray
-
-__all__ = ["FLAGS", "Cleaned", "clean", "flag", "flag_name"]
 
 MIN_DISTANCE: Final = 0.6
 """Sites closer than this overlap, Å; the shortest bond in nature, H-H, is 0.74 Å long."""
@@ -70,7 +68,7 @@ class Cleaned:
 
     Attributes:
         crystal: The crystal, as it came but for merged sites.
-        flags: What is odd about it, each as `name: what was seen`; names are those of `FLAGS`.
+        flags: What is odd about it, each as `name: what was seen`; `flags.FLAGS` explains them.
     """
 
     crystal: Crystal

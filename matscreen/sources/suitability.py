@@ -54,16 +54,3 @@ def out_of_scope(elements: frozenset[int]) -> tuple[str, str] | None:
     if elements <= _NONMETALS:
         return "no_metal", "has no metal or metalloid"
     return None
-
-
-def suitability(crystal: Crystal) -> None:
-    """Return quietly when `matscreen.sources.cleaning.clean` keeps a crystal.
-
-    Raises:
-        StructureError: It does not; the reason is the one that `clean` gives.
-    """
-    from matscreen.sources.cleaning import clean
-
-    verdict = clean([crystal])[0]
-    if isinstance(verdict, StructureError):
-        raise verdict

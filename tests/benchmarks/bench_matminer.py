@@ -131,15 +131,13 @@ def _crystal(row: dict[str, Any]) -> Crystal:
 
 def _cod(mirror: Path, count: int) -> list[Crystal]:
     from matscreen.errors import StructureError
+    from matscreen.sources.cleaning import clean
     from matscreen.sources.files import open_files
-    from matscreen.sources.suitability import suitability
 
     found: list[Crystal] = []
     for page in open_files(str(mirror / "cod_cif")).pages():
         for item in page.items:
-            try:
-                suitability(item.crystal)
-            except StructureError:
+            if isinstance(clean([item.crystal])[0], StructureError):
                 continue
             if item.crystal.nsites <= 40:
                 found.append(item.crystal)

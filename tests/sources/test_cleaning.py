@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from matscreen.errors import StructureError
 from matscreen.shipped import load_bundle
-from matscreen.sources.cleaning import FLAGS, Cleaned, clean, flag, flag_name
+from matscreen.sources.cleaning import Cleaned, clean
 from matscreen.sources.files import FilesSource
+from matscreen.sources.flags import FLAGS, flag, flag_name
 from matscreen.sources.packing import FILLING
 from matscreen.store import Store
 from matscreen.structures import Crystal, CrystalBatch

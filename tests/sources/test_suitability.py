@@ -7,10 +7,18 @@ import pytest
 from ase.data import atomic_numbers
 
 from matscreen.errors import StructureError
-from matscreen.sources.suitability import MAX_SITES, suitability
+from matscreen.sources.cleaning import clean
+from matscreen.sources.suitability import MAX_SITES
 from matscreen.structures import Crystal
 
 PEROVSKITE = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+
+
+def suitability(item: Crystal) -> None:
+    """Raise the error with which a crystal is refused."""
+    (verdict,) = clean([item])
+    if isinstance(verdict, StructureError):
+        raise verdict
 
 
 def crystal(symbols: str, coords: list[list[float]], edge: float = 4.0) -> Crystal:
