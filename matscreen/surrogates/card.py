@@ -143,7 +143,6 @@ def build_card(
         "transform": "log10" if entry.scale == "log" else "none",
         "n_labels": len(table.y),
         "n_groups": len(np.unique(table.groups)),
-        "n_rejected": data["n_rejected"],
         "model": model["model"],
         "members": list(model["weights"]),
         "weights": model["weights"],
@@ -164,24 +163,55 @@ def build_card(
             "widening": WIDENING,
         },
         "extrapolation": model["extrapolation"],
-        "split": {
-            "method": "shuffled folds grouped by chemical system",
-            "n_splits": model["n_splits"],
-            "seed": data["seed"],
-        },
-        "selection": dict(model["selection"]),
-        "descriptor_set": data["descriptor_set"],
-        "descriptor_version": data["descriptor_version"],
-        "labels": data["labels"],
-        "n_used_features": data["n_used_features"],
-        "scheme": data["scheme"],
-        "data_hash": data["data_hash"],
+        **training_part(
+            data,
+            split="shuffled folds grouped by chemical system",
+            n_splits=model["n_splits"],
+            selection=model["selection"],
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+        ),
+        "out_of_fold": out_of_fold,
+    }
+
+
+def training_part(
+    data: Mapping[str, Any],
+    *,
+    split: str,
+    n_splits: int,
+    selection: Mapping[str, float],
+    seconds: float,
+    cpu_seconds: float,
+) -> dict[str, Any]:
+    """Return what the cards of surrogates and classifiers say alike of their training.
+
+    Args:
+        data: As for `build_card`.
+        split: How rows were held out.
+        n_splits: Number of folds.
+        selection: Score of each model that was tried.
+        seconds: Wall time of the training, s.
+        cpu_seconds: Processor time of the training, s.
+    """
+    given = (
+        "n_rejected",
+        "descriptor_set",
+        "descriptor_version",
+        "labels",
+        "n_used_features",
+        "scheme",
+        "data_hash",
+    )
+    return {
+        **{name: data[name] for name in given},
+        "split": {"method": split, "n_splits": n_splits, "seed": data["seed"]},
+        "selection": dict(selection),
         "training_data": unstated_origin(str(data["data_hash"])),
         "versions": library_versions(),
         "seconds": round(seconds, 3),
         "cpu_seconds": round(cpu_seconds, 3),
         "joules": round(cpu_seconds * WATTS_PER_CORE, 1),
-        "out_of_fold": out_of_fold,
     }
 
 

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.card import FORMAT, library_versions, unstated_origin
+from matscreen.surrogates.card import FORMAT, training_part
 from matscreen.surrogates.class_calibration import log_loss
 from matscreen.surrogates.class_members import indicator
 from matscreen.surrogates.uncertainty import LEVEL
-from matscreen.tables import WATTS_PER_CORE
 
 if TYPE_CHECKING:
     from matscreen.surrogates.class_fitting import FittedClasses
@@ -123,7 +122,6 @@ def build_class_card(
         "class_counts": np.bincount(classes, minlength=len(names)).tolist(),
         "n_labels": len(classes),
         "n_groups": len(np.unique(groups)),
-        "n_rejected": data["n_rejected"],
         "model": fitted.name,
         "weights": dict(fitted.weights),
         "calibration": "none" if calibrator is None else calibrator.kind,
@@ -146,22 +144,13 @@ def build_class_card(
             "widening": "outside the domain probabilities fade into the shares of the classes, "
             "wholly so from twice the threshold on",
         },
-        "split": {
-            "method": "shuffled folds grouped by chemical system, classes shared out evenly",
-            "n_splits": fitted.n_splits,
-            "seed": data["seed"],
-        },
-        "selection": dict(fitted.selection),
-        "descriptor_set": data["descriptor_set"],
-        "descriptor_version": data["descriptor_version"],
-        "labels": data["labels"],
-        "n_used_features": data["n_used_features"],
-        "scheme": data["scheme"],
-        "data_hash": data["data_hash"],
-        "training_data": unstated_origin(str(data["data_hash"])),
-        "versions": library_versions(),
-        "seconds": round(seconds, 3),
-        "cpu_seconds": round(cpu_seconds, 3),
-        "joules": round(cpu_seconds * WATTS_PER_CORE, 1),
+        **training_part(
+            data,
+            split="shuffled folds grouped by chemical system, classes shared out evenly",
+            n_splits=fitted.n_splits,
+            selection=fitted.selection,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+        ),
         "out_of_fold": out_of_fold,
     }
