@@ -14,9 +14,8 @@ import flows  # sets Prefect up, so it comes before prefect
 from flows import artifacts, hooks
 from flows.defaults import RESULTS, STORE
 from flows.progress import show
-from matscreen.maintenance import BusyError, TableState, compact, states, vacuum
-from matscreen.model_retention import remove_unused_models
-from matscreen.ranking_record import pinned_versions
+from matscreen.cleaning import clean
+from matscreen.maintenance import BusyError, TableState, compact, states
 from matscreen.store import Store
 
 __all__ = ["flows", "maintain"]
@@ -47,12 +46,9 @@ def maintain(
     opened = Store(store)
     before = states(opened)
     joined = compact(opened)
-    retention = timedelta(days=days)
-    pinned = pinned_versions([folder for folder in keep if Path(folder).is_dir()])
+    folders = [folder for folder in keep if Path(folder).is_dir()]
     try:
-        removed = vacuum(opened, retention, keep=pinned, dry_run=not delete)
-        kept = pinned.get("predictions", ())
-        removed.append(remove_unused_models(opened, retention, keep=kept, dry_run=not delete))
+        removed = clean(opened, timedelta(days=days), keep=folders, dry_run=not delete)
     except BusyError as error:
         removed = []
         show(f"nothing was deleted: {error}")

@@ -1,8 +1,8 @@
 """A screen of enumerated compositions: partition by partition, on any engine, resumable.
 
 Compositions are enumerated, described, predicted and ranked where the work is done; what travels
-is a few numbers a partition. Finished partitions stay in the store until the screen is finished
-with other settings, so that a screen that was cut off goes on where it stopped.
+is a few numbers a partition. Finished partitions stay in the store until a clean-up finds them out
+of use, so that a screen that was cut off goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matscreen.config import Screen
 from matscreen.engines import Engine
 from matscreen.errors import InputError
 from matscreen.merging import Merged, merge_parts
-from matscreen.part_files import PartFolder
+from matscreen.part_files import FOLDER, PartFolder
 from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
 from matscreen.screen_files import Screening, provenance, write_summary
@@ -150,7 +150,9 @@ def rank_missing(
     progress: Progress = quiet,
 ) -> list[PartDone]:
     """Rank the partitions that are not finished yet; what was done in this run is returned."""
-    there = PartFolder(plan.folder).names()
+    folder = PartFolder(plan.folder)
+    folder.mark_used()
+    there = folder.names()
     missing = [
         part for part in parts if not {part_name(part) + ROWS, part_name(part) + LEADERS} <= there
     ]
@@ -188,7 +190,7 @@ def _plan(
     }
     device = Device.from_mapping(screen.device)
     key = _key(screen, mechanisms, device, cards)
-    plan = Plan(screen, mechanisms, device, models, f"{store.root}/partitions/{key}")
+    plan = Plan(screen, mechanisms, device, models, f"{store.root}/{FOLDER}/{key}")
     return cards, plan
 
 

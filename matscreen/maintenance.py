@@ -64,10 +64,10 @@ class TableState:
 
 @dataclass(frozen=True)
 class Removal:
-    """What a vacuum removes of one table.
+    """What a clean-up removes of one kind.
 
     Attributes:
-        name: The table.
+        name: The table, `models` or `partitions`.
         files: Number of files.
         bytes: Their size.
         done: They are gone; False after a dry run.
@@ -135,11 +135,7 @@ def vacuum(
         BusyError: A pull is at work in this store.
         StoreError: Files cannot be removed.
     """
-    if retention < LEAST_RETENTION:
-        raise InputError(
-            f"a retention of {retention} is too short: readers and writers that are at work now "
-            f"may need files of the last {LEAST_RETENTION.days} day; ask for a day or more"
-        )
+    check_retention(retention)
     chosen = _chosen(store, names)
     hours = math.ceil(retention / timedelta(hours=1))
     with _no_pull(store):
@@ -147,6 +143,19 @@ def vacuum(
             _vacuum(store, name, hours, sorted((keep or {}).get(name, ())), dry_run=dry_run)
             for name in chosen
         ]
+
+
+def check_retention(retention: timedelta) -> None:
+    """Check that a retention leaves alone what may be in use now.
+
+    Raises:
+        InputError: It is shorter than a day.
+    """
+    if retention < LEAST_RETENTION:
+        raise InputError(
+            f"a retention of {retention} is too short: readers and writers that are at work now "
+            f"may need files of the last {LEAST_RETENTION.days} day; ask for a day or more"
+        )
 
 
 def history(store: Store, name: str) -> list[Commit]:

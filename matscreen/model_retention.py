@@ -15,8 +15,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from matscreen.errors import InputError, StoreError
-from matscreen.maintenance import LEAST_RETENTION, RETENTION, Removal
+from matscreen.errors import StoreError
+from matscreen.maintenance import RETENTION, Removal, check_retention
+from matscreen.table_history import why_gone
 
 if TYPE_CHECKING:
     from matscreen.store import Store
@@ -44,8 +45,9 @@ def remove_unused_models(
         InputError: The retention is too short.
         StoreError: The predictions cannot be read, or a folder cannot be removed.
     """
-    if retention < LEAST_RETENTION:
-        raise InputError(f"a retention of {retention} is too short: ask for a day or more")
+    check_retention(retention)
+    if "://" in store.root:
+        return Removal(_FOLDER, 0, 0, done=False)
     named = _named(store, keep)
     limit = time.time() - retention.total_seconds()
     unused = [
@@ -74,16 +76,16 @@ def _named(store: Store, versions: Collection[int]) -> set[str]:
     for version in sorted(versions):
         try:
             rows = store.at({"predictions": version}).read("predictions", ["model_id"])
-        except StoreError:  # already gone, or of another store
-            continue
+        except StoreError:
+            if why_gone(store.uri("predictions"), version) is None:
+                raise
+            continue  # already gone, or of another store
         named.update(rows["model_id"].to_pylist())
     return named
 
 
 def _models(root: Path) -> Iterator[tuple[Path, str, float]]:
     """Yield the folder, the id and the time of the last use of each kept surrogate."""
-    if "://" in str(root) or not root.is_dir():
-        return
     for card in sorted(root.glob(f"*/*/{_CARD}")):
         try:
             model_id = str(json.loads(card.read_text(encoding="utf-8"))["model_id"])

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matscreen.atomic import replacing
+from matscreen.atomic import write_atomically
 from matscreen.errors import StoreError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-ROW_GROUP = 2048
+FOLDER: Final = "partitions"
+"""Where a store keeps a folder of partitions for each question."""
+ROW_GROUP: Final = 2048
 """Rows that are read at once where many partitions are merged."""
 
 
@@ -35,7 +37,7 @@ class PartFolder:
         """Return the names of the files that are there."""
         from pyarrow.fs import FileSelector, FileType
 
-        filesystem, path = self._opened()
+        filesystem, path = self.opened()
         selector = FileSelector(path, allow_not_found=True)
         return frozenset(
             found.base_name
@@ -49,11 +51,17 @@ class PartFolder:
         Raises:
             StoreError: It cannot be written.
         """
-        try:
-            with self._sink(name) as sink:
-                pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
-        except OSError as error:
-            raise StoreError(f"cannot write {name} in {self.uri}: {error}") from error
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
+        self._put(name, sink.getvalue())
+
+    def mark_used(self) -> None:
+        """Leave a young file, by which a clean-up sees that the others are still in use.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        self._put(".used", pa.py_buffer(b""))
 
     def read(self, name: str) -> pa.Table:
         """Read a whole file."""
@@ -67,26 +75,15 @@ class PartFolder:
         Raises:
             StoreError: It is not there or is no Parquet file.
         """
-        filesystem, path = self._opened()
+        filesystem, path = self.opened()
         try:
             with filesystem.open_input_file(f"{path}/{name}") as source:
                 yield pq.ParquetFile(source)
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(f"cannot read {name} in {self.uri}: {error}") from error
 
-    @contextmanager
-    def _sink(self, name: str) -> Iterator[IO[bytes]]:
-        filesystem, path = self._opened()
-        if "://" in self.uri:
-            # An object appears when it is complete.
-            filesystem.create_dir(path, recursive=True)
-            with filesystem.open_output_stream(f"{path}/{name}") as sink:
-                yield sink
-            return
-        with replacing(Path(path) / name) as temporary, temporary.open("wb") as sink:
-            yield sink
-
-    def _opened(self) -> tuple[FileSystem, str]:
+    def opened(self) -> tuple[FileSystem, str]:
+        """Return the file system and the path of the folder in it."""
         from pyarrow import fs
 
         if "://" not in self.uri:
@@ -100,3 +97,16 @@ class PartFolder:
             filesystem, path = url_to_fs(self.uri)
             return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path.rstrip("/")
         return found[0], found[1].rstrip("/")
+
+    def _put(self, name: str, content: pa.Buffer) -> None:
+        filesystem, path = self.opened()
+        try:
+            if "://" in self.uri:
+                # An object appears when it is complete.
+                filesystem.create_dir(path, recursive=True)
+                with filesystem.open_output_stream(f"{path}/{name}") as sink:
+                    sink.write(content)
+            else:
+                write_atomically(Path(path) / name, content.to_pybytes())
+        except OSError as error:
+            raise StoreError(f"cannot write {name} in {self.uri}: {error}") from error

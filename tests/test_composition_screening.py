@@ -149,8 +149,11 @@ def test_what_is_finished_is_not_done_again(plan, work, serial, tmp_path):
     first = part_name(work[0])
     before = (tmp_path / "parts" / f"{first}.parquet").stat().st_mtime_ns
     (tmp_path / "parts" / f"{part_name(work[1])}.leaders.parquet").unlink()
+    mark = tmp_path / "parts" / ".used"
+    os.utime(mark, (0, 0))
     done = rank_missing(mine, work, Processes(1))
     assert [each.name for each in done] == [part_name(part) for part in work[1:]]
+    assert mark.stat().st_mtime > 0  # a clean-up sees that the folder is in use
     assert (tmp_path / "parts" / f"{first}.parquet").stat().st_mtime_ns == before
     _, table = merged(mine, work, tmp_path / "candidates.parquet")
     pd.testing.assert_frame_equal(table, serial[2])

@@ -91,7 +91,9 @@ def vacuum(
         bool, typer.Option("--delete", help="Really delete; otherwise only say what would be.")
     ] = False,
 ) -> None:
-    """Remove files that only versions older than the retention need, and unused surrogates.
+    """Remove files that only versions older than the retention need, and what nothing uses.
+
+    Surrogates and finished partitions of compositions go where nothing has used them that long.
 
     Rankings of older versions cannot be made again afterwards, except those under --keep. Refuses
     while a pull is at work.
@@ -100,17 +102,12 @@ def vacuum(
       matscreen store vacuum
       matscreen store vacuum --days 14 --keep results --keep archive --delete
     """
-    from matscreen.maintenance import vacuum as remove
-    from matscreen.model_retention import remove_unused_models
-    from matscreen.ranking_record import pinned_versions
+    from matscreen.cleaning import clean
 
-    opened = _opened(store)
     folders = keep if keep is not None else [RESULTS] if RESULTS.is_dir() else []
-    pinned, retention = pinned_versions(folders), timedelta(days=days)
-    removed = remove(opened, retention, names=table, keep=pinned, dry_run=not delete)
-    if table is None:
-        kept = pinned.get("predictions", ())
-        removed.append(remove_unused_models(opened, retention, keep=kept, dry_run=not delete))
+    removed = clean(
+        _opened(store), timedelta(days=days), names=table, keep=folders, dry_run=not delete
+    )
     for each in removed:
         if each.files:
             typer.echo(f"{each.name}: {each.files:,} files, {_size(each.bytes)}")
