@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from prefect import flow
 
@@ -10,6 +11,7 @@ import flows  # sets Prefect up, so it comes before prefect
 from flows import budgets, hooks, tasks
 from flows.defaults import DESCRIPTOR_SET, MAX_FAILED_FRACTION, PARTITION, STORE
 from flows.progress import show
+from matscreen.stages import undescribed
 from matscreen.store import Store
 
 __all__ = ["describe", "describe_missing", "flows"]
@@ -31,8 +33,8 @@ def describe_missing(
     Raises:
         FailureBudgetError: Too many could not be described.
     """
-    began = tasks.now()
-    lacking = missing(Store(store), descriptor_set, ids)
+    began = datetime.now(UTC)
+    lacking = undescribed(Store(store), descriptor_set, ids)
     parts = [lacking[start : start + partition] for start in range(0, len(lacking), partition)]
     described = sum(
         tasks.describe(store, descriptor_set, part, number, len(parts))
@@ -48,26 +50,6 @@ def describe_missing(
             reasons=failed,
         )
     return described
-
-
-def missing(store: Store, descriptor_set: str, ids: Iterable[str] | None = None) -> list[str]:
-    """Return the candidates with a cell that lack descriptors of the present version, sorted."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from matscreen.descriptors import get_descriptor_set
-
-    featurizer = get_descriptor_set(descriptor_set)
-    candidates = store.read("candidates", ["structure_id", "nsites"])
-    found = candidates.filter(pc.greater(candidates["nsites"], 0))["structure_id"]
-    name = f"descriptors_{featurizer.name}"
-    if store.exists(name):
-        done = store.read(name, ["structure_id", "version"])
-        current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
-        found = found.filter(pc.invert(pc.is_in(found, value_set=pc.unique(current))))
-    if ids is not None:
-        found = found.filter(pc.is_in(found, value_set=pa.array(list(ids), pa.string())))
-    return sorted(found.to_pylist())
 
 
 @flow(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ _PULL_SECONDS = 6 * 3600
 _DESCRIBE_SECONDS = 2 * 3600
 _TRAIN_SECONDS = 2 * 3600
 _RANK_SECONDS = 6 * 3600
+_SIMULATE_SECONDS = 24 * 3600
 
 
 def may_pass(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -155,7 +155,7 @@ def _shared_places(store: Store, folder: str) -> list[Path]:
     retries=1,
     retry_delay_seconds=30,
     retry_condition_fn=may_pass,
-    timeout_seconds=24 * 3600,
+    timeout_seconds=_SIMULATE_SECONDS,
     **OPTIONS,
 )
 def simulate(
@@ -177,8 +177,3 @@ def simulate(
         progress=report(),
     )
     return sum(len(each.simulated) for each in rounds)
-
-
-def now() -> datetime:
-    """Return the present time, to tell the failures of this run from older ones."""
-    return datetime.now(UTC)

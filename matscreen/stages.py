@@ -51,6 +51,7 @@ __all__ = [
     "select",
     "simulate",
     "train",
+    "undescribed",
 ]
 _DESCRIBE_CHUNK = 2000
 _DESCRIBED_BY_A_WORKER = 8000
@@ -98,19 +99,15 @@ def describe(
 
     featurizer = get_descriptor_set(descriptor_set)
     name = f"descriptors_{featurizer.name}"
+    lacking = pa.array(undescribed(store, descriptor_set, ids), pa.string())
+    if not len(lacking):
+        return 0
     candidates = store.read("candidates")
-    candidates = candidates.filter(pc.is_valid(candidates["lattice"]))
+    candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=lacking))
     outdated = False
     if store.exists(name):
-        done = store.read(name, ["structure_id", "version"])
-        outdated = pc.any(pc.not_equal(done["version"], featurizer.version)).as_py() or False
-        current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
-        candidates = candidates.filter(
-            pc.invert(pc.is_in(candidates["structure_id"], value_set=pc.unique(current)))
-        )
-    if ids is not None:
-        wanted = pa.array(list(ids), pa.string())
-        candidates = candidates.filter(pc.is_in(candidates["structure_id"], value_set=wanted))
+        versions = store.read(name, ["version"])["version"]
+        outdated = pc.any(pc.not_equal(versions, featurizer.version)).as_py() or False
     total: int = candidates.num_rows
     if engine is None:
         engine = Processes(workers or sensible_workers(total, each=_DESCRIBED_BY_A_WORKER))
@@ -139,9 +136,34 @@ def describe(
         ]
         store.upsert("failures", tables.from_rows("failures", failures))
         progress("describe", min(start + _DESCRIBE_CHUNK, total), total)
-    if total:
-        _drop_repeated(store, name)
+    _drop_repeated(store, name)
     return total
+
+
+def undescribed(store: Store, descriptor_set: str, ids: Iterable[str] | None = None) -> list[str]:
+    """Return the candidates with a cell that lack descriptors of the present version, sorted.
+
+    Args:
+        store: Where the tables are.
+        descriptor_set: Name of the set.
+        ids: Look among these only.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from matscreen.descriptors import get_descriptor_set
+
+    featurizer = get_descriptor_set(descriptor_set)
+    candidates = store.read("candidates", ["structure_id", "nsites"])
+    found = candidates.filter(pc.greater(candidates["nsites"], 0))["structure_id"]
+    name = f"descriptors_{featurizer.name}"
+    if store.exists(name):
+        done = store.read(name, ["structure_id", "version"])
+        current = done.filter(pc.equal(done["version"], featurizer.version))["structure_id"]
+        found = found.filter(pc.invert(pc.is_in(found, value_set=pc.unique(current))))
+    if ids is not None:
+        found = found.filter(pc.is_in(found, value_set=pa.array(list(ids), pa.string())))
+    return sorted(found.to_pylist())
 
 
 def _drop_repeated(store: Store, name: str) -> None:

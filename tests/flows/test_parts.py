@@ -11,10 +11,11 @@ from rich.console import Console
 
 import flows  # noqa: F401 - sets Prefect up before it is imported
 from flows import artifacts, budgets, hooks, server, status, tasks
-from flows.describe import describe_missing, missing
+from flows.describe import describe_missing
 from flows.locks import only_run
 from matscreen import tables
 from matscreen.errors import InputError, SourceError, StoreError
+from matscreen.stages import undescribed
 from matscreen.store import Store
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -110,9 +111,9 @@ def half_described(tmp_path, cubic_perovskite):
 
 
 def test_what_lacks_descriptors(half_described):
-    assert missing(half_described, "fast") == ["s40", "s72"]
-    assert missing(half_described, "fast", ["s22", "s72", "f"]) == ["s72"]
-    assert missing(half_described, "composition") == ["s22", "s40", "s72"]
+    assert undescribed(half_described, "fast") == ["s40", "s72"]
+    assert undescribed(half_described, "fast", ["s22", "s72", "f"]) == ["s72"]
+    assert undescribed(half_described, "composition") == ["s22", "s40", "s72"]
 
 
 def test_one_task_a_partition_and_none_where_nothing_lacks(half_described, monkeypatch):
@@ -122,7 +123,7 @@ def test_one_task_a_partition_and_none_where_nothing_lacks(half_described, monke
         calls.append((tuple(ids), part, parts))
         return tasks.describe.fn(store, name, ids, part, parts)
 
-    monkeypatch.setattr("flows.describe.tasks", SimpleNamespace(describe=describe, now=tasks.now))
+    monkeypatch.setattr("flows.describe.tasks", SimpleNamespace(describe=describe))
     assert describe_missing(half_described.root, "fast", partition=1) == 2
     assert calls == [(("s40",), 1, 2), (("s72",), 2, 2)]
     assert describe_missing(half_described.root, "fast", partition=1) == 0
