@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matscreen.errors import InputError, StoreError
 from matscreen.store import KEPT, Store
-from matscreen.table_history import Commit, commits
+from matscreen.table_history import Commit, commits, why_gone
 from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
@@ -176,15 +176,22 @@ def restore(store: Store, name: str, version: int) -> int:
 
     Raises:
         InputError: There is no such table or version.
-        StoreError: Files of that version are gone.
+        StoreError: Files of that version are gone, or another process wrote at the same moment.
     """
+    from deltalake.exceptions import DeltaError
+
     known = [each.version for each in history(store, name)]
     if version not in known:
         raise InputError(
             f"table {name!r} has no version {version}; its log names {known[0]} to {known[-1]}"
         )
-    rows = store.at({name: version}).read(name)  # says so where files of it are gone
-    store.replace(name, rows)
+    try:
+        with turn_to_write(store.root, name):
+            _open(store, name).restore(version)
+    except (DeltaError, OSError) as error:
+        reason = why_gone(store.uri(name), version)
+        message = f"table {name!r} in {store.root} cannot be restored: {error}"
+        raise StoreError(reason or message) from error
     return store.version(name)
 
 

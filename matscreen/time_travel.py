@@ -147,8 +147,7 @@ def differing_rows(record: RankingRecord, ranking: pd.DataFrame) -> int:
         now = pd.read_parquet(write_parquet(ranking, Path(folder) / path.name))
     if list(now.columns) != list(then.columns) or len(now) != len(then):
         return max(len(now), len(then))
-    same = (now == then) | (now.isna() & then.isna())
-    return int((~same.all(axis=1)).sum())
+    return len(now.compare(then))
 
 
 def changed_libraries(record: RankingRecord) -> dict[str, tuple[str, str]]:

@@ -161,6 +161,21 @@ def test_older_rows_come_back_as_a_new_version(store):
         maintenance.restore(store, "failures", 9)
 
 
+def test_rows_whose_files_are_gone_do_not_come_back(store):
+    rewritten(store)
+    maintenance.vacuum(store, DAY, dry_run=False)
+    with pytest.raises(StoreError, match="version 3 of table 'failures' is gone: the vacuum of "):
+        maintenance.restore(store, "failures", 3)
+    assert names(store) == ["z"]
+
+
+def test_columns_come_back_as_they_were(store):
+    store.replace("old", pa.table({"a": [1]}))
+    store.replace("old", pa.table({"b": ["x"]}))
+    assert maintenance.restore(store, "old", 0) == 2
+    assert store.read("old") == pa.table({"a": [1]})
+
+
 def test_the_history_says_what_made_each_version(store):
     maintenance.compact(store)
     found = maintenance.history(store, "failures")
