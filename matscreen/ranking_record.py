@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from matscreen.atomic import write_atomically
+from matscreen.atomic import replacing
 from matscreen.config import Screen
 from matscreen.errors import InputError
 from matscreen.shipped import Pulled
@@ -60,7 +60,6 @@ def write_pulled(pulled: Sequence[Pulled], folder: Path, *, run_id: str) -> Path
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    specs = [each.spec for each in pulled]
     counts = [
         {
             "spec": each.spec,
@@ -76,16 +75,13 @@ def write_pulled(pulled: Sequence[Pulled], folder: Path, *, run_id: str) -> Path
         {
             # The position of the source, because one may be asked for twice.
             "pull": pa.array([n for n, each in enumerate(pulled) for _ in each.ids], pa.int32()),
-            "source": pa.array(
-                [spec for spec, each in zip(specs, pulled, strict=True) for _ in each.ids],
-                pa.string(),
-            ),
+            "source": pa.array([each.spec for each in pulled for _ in each.ids], pa.string()),
             "structure_id": pa.array([name for each in pulled for name in each.ids], pa.string()),
         }
     ).replace_schema_metadata({_METADATA: about.encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return write_atomically(folder / PULLED, sink.getvalue().to_pybytes())
+    with replacing(folder / PULLED) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return folder / PULLED
 
 
 def read_record(folder: str | Path) -> RankingRecord:
@@ -107,9 +103,10 @@ def read_record(folder: str | Path) -> RankingRecord:
             f"{place}: {PULLED} and {SUMMARY} are of different runs, the later of which did not "
             "finish: run the screen again"
         )
-    ids = table.to_pydict()
     of_pull: list[list[str]] = [[] for _ in about["pulled"]]
-    for number, name in zip(ids["pull"], ids["structure_id"], strict=True):
+    for number, name in zip(
+        table["pull"].to_pylist(), table["structure_id"].to_pylist(), strict=True
+    ):
         of_pull[number].append(name)
     return RankingRecord(
         screen=_screen(content.get("screen", {}), place),
