@@ -34,8 +34,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                  "PREFECT_API_URL", "MATSCREEN_STORE"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MATSCREEN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("matscreen.sources.materials_project_key._from_pymatgen", lambda: "")
-    monkeypatch.setattr("matscreen.sources.materials_project_key._from_keyring", lambda: "")
+    monkeypatch.setattr("matscreen.sources.materials_project_key._key_from_pymatgen", lambda: None)
+    monkeypatch.setattr("matscreen.sources.materials_project_key.key_from_keyring", lambda _: None)
 
 
 def only(findings, name: str) -> Finding:

@@ -19,8 +19,9 @@ from xml.etree import ElementTree as ET  # entities are refused before parsing
 import httpx
 import numpy as np
 
+from matscreen.api_keys import ApiKey
 from matscreen.errors import InputError, SourceError
-from matscreen.power.entsoe_key import EntsoeKey, require_key
+from matscreen.power.entsoe_key import require_key
 from matscreen.power.traces import Trace, read_unit
 
 BASE_URL: Final = "https://web-api.tp.entsoe.eu/api"
@@ -65,7 +66,7 @@ class Entsoe:
     """
 
     zone: str
-    key: EntsoeKey | None = None
+    key: ApiKey | None = None
     base_url: str = BASE_URL
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], None] = time.sleep
@@ -95,7 +96,7 @@ class Entsoe:
         trace = read_document(self._ask(query, key), self.name)
         return trace.cut(max(begin, trace.start), min(end, trace.end))
 
-    def _ask(self, query: dict[str, str], key: EntsoeKey) -> bytes:
+    def _ask(self, query: dict[str, str], key: ApiKey) -> bytes:
         trouble = "no answer"
         with _unlogged(), httpx.Client(transport=self.transport, timeout=30.0) as client:
             for attempt in range(_ATTEMPTS):

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from dataclasses import dataclass, field
 from typing import Final
 
+from matscreen.api_keys import ApiKey, how_to_keep, key_from_environment, key_from_keyring
 from matscreen.errors import InputError
 
 VARIABLE: Final = "ENTSOE_API_KEY"
-"""Environment variable that is looked at first."""
-
-KEYRING_ENTRY: Final = ("matscreen", VARIABLE)
-"""Service and name under which the system's keyring may hold the key."""
-
-_HOW: Final = (
-    "ask for one at https://transparency.entsoe.eu (My Account, Web API Security Token) and set "
-    f"{VARIABLE}, or keep it in the system's keyring: keyring set {' '.join(KEYRING_ENTRY)}"
-)
+"""Environment variable that is looked at first, and name of the key in the system's keyring."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntsoeKey:
-    """A key; printing it does not show it.
-
-    Attributes:
-        value: The key.
-    """
-
-    value: str = field(repr=False)
-
-    def hide(self, text: str) -> str:
-        """Return a text in which the key, should it occur, is blotted out."""
-        return text.replace(self.value, "[key]")
-
-
-def require_key() -> EntsoeKey:
+def require_key() -> ApiKey:
     """Return the user's key: environment, then the system's keyring.
 
     Raises:
         InputError: There is none.
     """
-    value = os.environ.get(VARIABLE, "").strip()
-    if not value:
-        # Locked, absent or without a desktop: then there is simply no key in it.
-        with contextlib.suppress(Exception):
-            import keyring
-
-            value = (keyring.get_password(*KEYRING_ENTRY) or "").strip()
-    if not value:
-        raise InputError(f"ENTSO-E asks for a key and none is set: {_HOW}")
-    return EntsoeKey(value)
+    key = key_from_environment(VARIABLE) or key_from_keyring(VARIABLE)
+    if key is None:
+        raise InputError(
+            "ENTSO-E asks for a key and none is set: ask for one at https://transparency.entsoe.eu "
+            f"(My Account, Web API Security Token) and {how_to_keep(VARIABLE)}"
+        )
+    return key

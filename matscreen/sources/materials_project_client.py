@@ -17,8 +17,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from matscreen.api_keys import ApiKey
 from matscreen.errors import InputError, MissingDependencyError, SourceError
-from matscreen.sources.materials_project_key import ApiKey
 
 if TYPE_CHECKING:
     import requests

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from dataclasses import dataclass, field
 from typing import Final
 
+from matscreen.api_keys import ApiKey, how_to_keep, key_from_environment, key_from_keyring
 from matscreen.errors import InputError
 
 KEY_VARIABLES: Final = ("MP_API_KEY", "PMG_MAPI_KEY")
 """Environment variables that are looked at, in this order."""
 
-KEYRING_ENTRY: Final = ("matscreen", "MP_API_KEY")
-"""Service and name under which the system's keyring may hold the key."""
-
 _LENGTH: Final = 32
 _HOW: Final = (
-    "get one at https://next-gen.materialsproject.org/api and set MP_API_KEY, or keep it in the "
-    f"system's keyring: keyring set {' '.join(KEYRING_ENTRY)}"
+    f"get one at https://next-gen.materialsproject.org/api and {how_to_keep(KEY_VARIABLES[0])}"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key and where it was found; printing it shows only the latter.
-
-    Attributes:
-        value: The key.
-        found_in: Where it was found, in words.
-    """
-
-    value: str = field(repr=False)
-    found_in: str
-
-    def hide(self, text: str) -> str:
-        """Return a text in which the key, should it occur, is blotted out."""
-        return text.replace(self.value, "[key]")
 
 
 def find_key() -> ApiKey | None:
@@ -44,14 +21,11 @@ def find_key() -> ApiKey | None:
 
     A key of the wrong form is returned too: `require_key` refuses it.
     """
-    for name in KEY_VARIABLES:
-        if value := os.environ.get(name, "").strip():
-            return ApiKey(value, f"the variable {name}")
-    if value := _from_pymatgen():
-        return ApiKey(value, "pymatgen's settings (PMG_MAPI_KEY)")
-    if value := _from_keyring():
-        return ApiKey(value, "the system's keyring")
-    return None
+    return (
+        key_from_environment(*KEY_VARIABLES)
+        or _key_from_pymatgen()
+        or key_from_keyring(KEY_VARIABLES[0])
+    )
 
 
 def require_key() -> ApiKey:
@@ -79,19 +53,11 @@ def malformed(key: ApiKey) -> str | None:
     )
 
 
-def _from_pymatgen() -> str:
+def _key_from_pymatgen() -> ApiKey | None:
     try:
         from pymatgen.core import SETTINGS
 
-        return str(SETTINGS.get("PMG_MAPI_KEY") or "").strip()
+        value = str(SETTINGS.get("PMG_MAPI_KEY") or "").strip()
     except Exception:  # a broken settings file is pymatgen's to report
-        return ""
-
-
-def _from_keyring() -> str:
-    # Locked, absent or without a desktop: then there is simply no key in it.
-    with contextlib.suppress(Exception):
-        import keyring
-
-        return (keyring.get_password(*KEYRING_ENTRY) or "").strip()
-    return ""
+        return None
+    return ApiKey(value, "pymatgen's settings (PMG_MAPI_KEY)") if value else None

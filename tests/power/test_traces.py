@@ -8,10 +8,11 @@ import httpx
 import numpy as np
 import pytest
 
+from matscreen.api_keys import ApiKey
 from matscreen.errors import InputError, SourceError
 from matscreen.power import measured_years
 from matscreen.power.entsoe import Entsoe, read_document
-from matscreen.power.entsoe_key import EntsoeKey, require_key
+from matscreen.power.entsoe_key import require_key
 from matscreen.power.synthetic import SyntheticYear
 from matscreen.power.trace_files import read_csv, read_json, write_csv
 from matscreen.power.trace_names import trace_source, whole_year
@@ -226,7 +227,7 @@ def test_a_document_that_is_none_is_refused():
 def entsoe(answer, **given):
     return Entsoe(
         "FR",
-        key=EntsoeKey(SECRET),
+        key=ApiKey(SECRET, "the test"),
         transport=httpx.MockTransport(answer),
         sleep=lambda _seconds: None,
         **given,

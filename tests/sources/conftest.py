@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.sources.fake_materials_project import KEY, FakeMaterialsProject, serve
 from tests.sources.servers import start_optimade
 
 
@@ -22,3 +23,12 @@ def serve_optimade(
             return servers.enter_context(start_optimade(entries, folder, **options))
 
         yield start
+
+
+@pytest.fixture
+def fake_mp(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMaterialsProject]:
+    """Start a Materials Project in miniature, and point the client to it."""
+    with serve() as server:
+        monkeypatch.setenv("MP_API_ENDPOINT", server.url)
+        monkeypatch.setenv("MP_API_KEY", KEY)
+        yield server

@@ -12,6 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from pymatgen.core import Lattice, Structure
 
+from matscreen.sources import Source, open_source
+from matscreen.sources.materials_project_client import Patience
+
+QUICK = Patience(retries=2, first_wait=0.001, longest_wait=1.0, timeout=5.0)
 KEY = "SENTINEL0KEY0OF0THE0TESTS0abcdef"
 VERSION = "2026.11.01"
 PEROVSKITE = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
@@ -169,3 +173,19 @@ def serve() -> Iterator[FakeMaterialsProject]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def opened(target: str = "", **options: object) -> Source:
+    """Open the source with little patience."""
+    spec = f"materials_project:{target}" if target else "materials_project"
+    return open_source(spec, patience=QUICK, **options)
+
+
+def read(source: Source) -> tuple[list, list, list]:
+    """Return all items, failures and pages of a source."""
+    pages = list(source.pages())
+    return (
+        [item for page in pages for item in page.items],
+        [failure for page in pages for failure in page.failures],
+        pages,
+    )

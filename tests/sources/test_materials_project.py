@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +12,16 @@ import pytest
 
 from matscreen import stages
 from matscreen.errors import InputError, MissingDependencyError, SourceError
-from matscreen.sources import materials_project_key as keys
-from matscreen.sources import open_source
 from matscreen.sources.base import Source
-from matscreen.sources.materials_project_client import Patience
-from matscreen.sources.materials_project_key import ApiKey, find_key, require_key
 from matscreen.store import Store
 from tests.sources import fake_materials_project as fakes
-
-QUICK = Patience(retries=2, first_wait=0.001, longest_wait=1.0, timeout=5.0)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakes.FakeMaterialsProject]:
-    with fakes.serve() as server:
-        monkeypatch.setenv("MP_API_ENDPOINT", server.url)
-        monkeypatch.setenv("MP_API_KEY", fakes.KEY)
-        yield server
-
-
-def opened(target: str = "", **options):
-    spec = f"materials_project:{target}" if target else "materials_project"
-    return open_source(spec, patience=QUICK, **options)
-
-
-def read(source) -> tuple[list, list, list]:
-    pages = list(source.pages())
-    return (
-        [item for page in pages for item in page.items],
-        [failure for page in pages for failure in page.failures],
-        pages,
-    )
-
+from tests.sources.fake_materials_project import opened, read
 
 # What arrives
 
 
-def test_every_document_arrives_once_with_its_crystal_and_values(fake):
-    fake.documents["summary"] = fakes.summaries(70)
+def test_every_document_arrives_once_with_its_crystal_and_values(fake_mp):
+    fake_mp.documents["summary"] = fakes.summaries(70)
     source = opened(page_limit=16)
     assert isinstance(source, Source)
     assert source.total() == 70
@@ -59,7 +29,7 @@ def test_every_document_arrives_once_with_its_crystal_and_values(fake):
     assert not failures
     assert [len(page.items) for page in pages] == [16, 16, 16, 16, 6]
     assert [page.cursor is None for page in pages] == [False, False, False, False, True]
-    by_id = {one["material_id"]: one for one in fake.documents["summary"]}
+    by_id = {one["material_id"]: one for one in fake_mp.documents["summary"]}
     assert Counter(item.source_id for item in items) == Counter(dict.fromkeys(by_id, 1))
     for item in items:
         document = by_id[item.source_id]
@@ -71,11 +41,11 @@ def test_every_document_arrives_once_with_its_crystal_and_values(fake):
         assert set(item.evidence.values()) == {"dft"}
         assert item.licence == "CC-BY-4.0"
         assert item.attributes["theoretical"] == ("yes" if document["theoretical"] else "no")
-    assert len(fake.requests("summary")) == 5  # a page is one request
+    assert len(fake_mp.requests("summary")) == 5  # a page is one request
 
 
-def test_null_is_missing_and_zero_is_zero(fake):
-    fake.documents["summary"] = [
+def test_null_is_missing_and_zero_is_zero(fake_mp):
+    fake_mp.documents["summary"] = [
         fakes.summary(1, energy_above_hull=None, band_gap=0.0, formation_energy_per_atom=None),
         fakes.summary(2, energy_above_hull=-0.02, band_gap=None, e_total=1e9),
         fakes.summary(3, bulk_modulus={"vrh": 170.0, "voigt": 1.0}, shear_modulus={"vrh": None}),
@@ -91,18 +61,18 @@ def test_null_is_missing_and_zero_is_zero(fake):
     assert "shear_modulus" not in items[2].properties
 
 
-def test_dielectric_piezoelectric_and_the_functional_come_from_their_endpoints(fake):
+def test_dielectric_piezoelectric_and_the_functional_come_from_their_endpoints(fake_mp):
     offered = {"dielectric": True, "piezoelectric": True}
-    fake.documents["summary"] = [
+    fake_mp.documents["summary"] = [
         fakes.summary(1, has_props=offered, energy_above_hull=0.004),
         fakes.summary(2, has_props=None),
     ]
-    fake.documents["dielectric"] = [
+    fake_mp.documents["dielectric"] = [
         {"material_id": "mp-1", "e_total": 310.0, "e_electronic": 6.1, "e_ionic": 303.9}
     ]
-    fake.documents["piezoelectric"] = [{"material_id": "mp-1", "e_ij_max": 4.5}]
-    energy = fake.documents["summary"][0]["formation_energy_per_atom"]
-    fake.documents["thermo"] = [
+    fake_mp.documents["piezoelectric"] = [{"material_id": "mp-1", "e_ij_max": 4.5}]
+    energy = fake_mp.documents["summary"][0]["formation_energy_per_atom"]
+    fake_mp.documents["thermo"] = [
         {"material_id": "mp-1", "thermo_type": kind, "energy_type": functional,
          "energy_above_hull": hull, "formation_energy_per_atom": energy}
         for kind, functional, hull in (
@@ -117,14 +87,14 @@ def test_dielectric_piezoelectric_and_the_functional_come_from_their_endpoints(f
     assert first.method == "materials_project: hull GGA_GGA+U_R2SCAN, energy r2SCAN"
     assert second.method == "materials_project"
     assert "relative_permittivity" not in second.properties
-    assert fake.requests("dielectric")[0]["material_ids"] == "mp-1"  # asked only where offered
+    assert fake_mp.requests("dielectric")[0]["material_ids"] == "mp-1"  # asked only where offered
 
 
-def test_queries_are_those_that_were_asked(fake):
+def test_queries_are_those_that_were_asked(fake_mp):
     oxide = fakes.summary(9, composition={"Sr": 1, "Ti": 1, "O": 1})
     oxide["structure"]["sites"] = oxide["structure"]["sites"][:3]
     oxide["nsites"] = 3
-    fake.documents["summary"] = [
+    fake_mp.documents["summary"] = [
         fakes.summary(1),
         fakes.summary(2, "Ba", "Zr", energy_above_hull=0.5),
         fakes.summary(3, "Ba", "Ti", batch_id="gnome_r2scan_statics",
@@ -152,14 +122,14 @@ def test_queries_are_those_that_were_asked(fake):
 # What is broken
 
 
-def test_one_bad_document_is_a_failure_and_not_an_end(fake):
+def test_one_bad_document_is_a_failure_and_not_an_end(fake_mp):
     half = fakes.summary(4)
     half["structure"]["sites"][0]["species"][0]["occu"] = 0.5
     odd = fakes.summary(5)
     odd["structure"]["sites"][1]["species"][0]["element"] = "Xx"
     flat = fakes.summary(6)
     flat["structure"]["lattice"]["matrix"][2] = [0, 0, 0]
-    fake.documents["summary"] = [
+    fake_mp.documents["summary"] = [
         fakes.summary(1), fakes.summary(2, structure=None), fakes.summary(3, nsites=4),
         half, odd, flat, fakes.summary(7, structure={"lattice": 1, "sites": 2}),
         fakes.summary(8, material_id=None), fakes.summary(9), fakes.summary(9),
@@ -175,15 +145,15 @@ def test_one_bad_document_is_a_failure_and_not_an_end(fake):
     }  # fmt: skip
 
 
-def test_a_document_that_the_server_stumbles_over_costs_itself_alone(fake):
-    fake.documents["summary"] = fakes.summaries(60)
+def test_a_document_that_the_server_stumbles_over_costs_itself_alone(fake_mp):
+    fake_mp.documents["summary"] = fakes.summaries(60)
     poison = {"mp-17", "mp-44", "mp-45"}
 
     def fault(route, query, found):
         ids = {one["material_id"] for one in found}
         return (500, {}, "<html>oops</html>") if "_fields" in query and ids & poison else None
 
-    fake.fault = fault
+    fake_mp.fault = fault
     items, failures, _ = read(opened(page_limit=32))
     assert {item.source_id for item in items} == {f"mp-{n}" for n in range(1, 61)} - poison
     assert len(items) == 57
@@ -201,8 +171,8 @@ def test_a_document_that_the_server_stumbles_over_costs_itself_alone(fake):
         (200, {}, '{"nothing": 1}'),
     ],
 )
-def test_a_fault_that_passes_loses_nothing(fake, answer):
-    fake.documents["summary"] = fakes.summaries(40)
+def test_a_fault_that_passes_loses_nothing(fake_mp, answer):
+    fake_mp.documents["summary"] = fakes.summaries(40)
     left = Counter({"faults": 1})
 
     def fault(route, query, found):
@@ -211,38 +181,38 @@ def test_a_fault_that_passes_loses_nothing(fake, answer):
             return answer[0], dict(answer[1]), answer[2]
         return None
 
-    fake.fault = fault
+    fake_mp.fault = fault
     items, failures, _ = read(opened(page_limit=16))
     assert sorted(item.source_id for item in items) == sorted(f"mp-{n}" for n in range(1, 41))
     assert not failures
     assert left["faults"] == 0
 
 
-def test_a_dead_server_ends_the_reading_and_the_cursor_goes_on(fake):
-    fake.documents["summary"] = fakes.summaries(40)
+def test_a_dead_server_ends_the_reading_and_the_cursor_goes_on(fake_mp):
+    fake_mp.documents["summary"] = fakes.summaries(40)
     down = False
 
     def fault(route, query, found):
         return (429, {"Retry-After": "3600"}, "{}") if down else None
 
-    fake.fault = fault
+    fake_mp.fault = fault
     pages = opened(page_limit=16, cursor=None).pages()
     first = next(pages)
     down = True
     with pytest.raises(SourceError, match="Materials Project"):
         next(pages)
     down = False
-    fake.asked.clear()
+    fake_mp.asked.clear()
     items, failures, _ = read(opened(page_limit=16, cursor=first.cursor))
     assert not failures
-    assert {q["_page"] for q in fake.requests("summary")} == {"2", "3"}  # nothing twice
+    assert {q["_page"] for q in fake_mp.requests("summary")} == {"2", "3"}  # nothing twice
     together = [item.source_id for item in (*first.items, *items)]
     assert sorted(together) == sorted(f"mp-{n}" for n in range(1, 41))
 
 
-def test_a_page_that_is_short_is_not_taken_for_the_end(fake):
-    fake.documents["summary"] = fakes.summaries(40)
-    plain = fake.answer
+def test_a_page_that_is_short_is_not_taken_for_the_end(fake_mp):
+    fake_mp.documents["summary"] = fakes.summaries(40)
+    plain = fake_mp.answer
 
     def answer(route, query, key):
         status, headers, body = plain(route, query, key)
@@ -252,22 +222,22 @@ def test_a_page_that_is_short_is_not_taken_for_the_end(fake):
             body = json.dumps(document)
         return status, headers, body
 
-    fake.answer = answer
+    fake_mp.answer = answer
     pages = opened(page_limit=16).pages()
     next(pages)
     with pytest.raises(SourceError, match="13 documents instead of 16"):
         next(pages)
 
 
-def test_an_endpoint_that_fails_costs_its_values_only(fake):
-    fake.documents["summary"] = [
+def test_an_endpoint_that_fails_costs_its_values_only(fake_mp):
+    fake_mp.documents["summary"] = [
         fakes.summary(1, has_props={"dielectric": True}, e_total=12.0), fakes.summary(2),
     ]  # fmt: skip
 
     def fault(route, query, found):
         return (404, {}, '{"detail": "gone"}') if route == "dielectric" else None
 
-    fake.fault = fault
+    fake_mp.fault = fault
     items, failures, _ = read(opened())
     assert [item.source_id for item in items] == ["mp-1", "mp-2"]
     assert items[0].properties["relative_permittivity"] == 12.0  # the summary has it too
@@ -276,13 +246,13 @@ def test_an_endpoint_that_fails_costs_its_values_only(fake):
     ]
 
 
-def test_max_items_and_cursors_lose_nothing(fake):
-    fake.documents["summary"] = fakes.summaries(40)
+def test_max_items_and_cursors_lose_nothing(fake_mp):
+    fake_mp.documents["summary"] = fakes.summaries(40)
     items, _, pages = read(opened(page_limit=16, max_items=20))
     assert len(items) == 20
     again, _, _ = read(opened(page_limit=16, cursor=pages[-1].cursor))
     assert {i.source_id for i in (*items, *again)} == {f"mp-{n}" for n in range(1, 41)}
-    fake.version = "2027.01.01"
+    fake_mp.version = "2027.01.01"
     from mp_api.client.core.client import _Rester
 
     _Rester._get_heartbeat_info.cache_clear()
@@ -292,8 +262,8 @@ def test_max_items_and_cursors_lose_nothing(fake):
         read(opened(cursor="http://elsewhere"))
 
 
-def test_a_pull_stores_candidates_labels_and_provenance(fake, tmp_path: Path):
-    fake.documents["summary"] = fakes.summaries(30)
+def test_a_pull_stores_candidates_labels_and_provenance(fake_mp, tmp_path: Path):
+    fake_mp.documents["summary"] = fakes.summaries(30)
     store = Store(tmp_path / "store")
     pulled = stages.pull(store, opened(page_limit=16))
     assert pulled.seen == 30
@@ -306,102 +276,26 @@ def test_a_pull_stores_candidates_labels_and_provenance(fake, tmp_path: Path):
     }  # fmt: skip
 
 
-def test_a_pull_that_broke_off_goes_on_where_it_was(fake, tmp_path: Path):
-    fake.documents["summary"] = fakes.summaries(40)
+def test_a_pull_that_broke_off_goes_on_where_it_was(fake_mp, tmp_path: Path):
+    fake_mp.documents["summary"] = fakes.summaries(40)
     store = Store(tmp_path / "store")
-    fake.fault = lambda _, query, __: (502, {}, "") if query.get("_page") == "2" else None
-    plain = fake.answer
+    fake_mp.fault = lambda _, query, __: (502, {}, "") if query.get("_page") == "2" else None
+    plain = fake_mp.answer
 
     def answer(route, query, key):
         # From the second page on the server is down altogether.
-        down = any(one.get("_page") == "2" for one in fake.requests("summary"))
+        down = any(one.get("_page") == "2" for one in fake_mp.requests("summary"))
         return (502, {}, "") if down else plain(route, query, key)
 
-    fake.answer = answer
+    fake_mp.answer = answer
     with pytest.raises(SourceError):
         stages.pull(store, opened(page_limit=16))
     assert store.read("candidates").num_rows == 16
-    fake.fault, fake.answer = (lambda *_: None), plain
-    fake.asked.clear()
+    fake_mp.fault, fake_mp.answer = (lambda *_: None), plain
+    fake_mp.asked.clear()
     stages.pull(store, opened(page_limit=16))
-    assert {query["_page"] for query in fake.requests("summary")} == {"2", "3"}
+    assert {query["_page"] for query in fake_mp.requests("summary")} == {"2", "3"}
     assert store.read("provenance").num_rows == 40
-
-
-# The key
-
-
-def test_the_key_is_nowhere(fake, tmp_path, capfd, caplog, monkeypatch):
-    fake.documents["summary"] = fakes.summaries(10)
-    fake.documents["summary"][3]["structure"] = {"sites": 1}
-    caplog.set_level(logging.DEBUG)
-    source = opened()
-    pulled = stages.pull(Store(tmp_path / "store"), source)
-    assert pulled.seen == 10
-    assert fake.keys[fakes.KEY] > 0  # it was sent, and only as itself
-    assert set(fake.keys) == {fakes.KEY}
-    shown = [repr(source), str(find_key()), *capfd.readouterr(), caplog.text]
-
-    # A server that repeats the key in its answers; also one that refuses it.
-    fake.fault = lambda *_: (418, {}, json.dumps({"detail": f"do not like {fakes.KEY}"}))
-    with pytest.raises(SourceError) as caught:
-        read(opened())
-    shown += [str(caught.value), repr(caught.value.__cause__)]
-    other = fakes.KEY.replace("SENTINEL", "sentinel")
-    monkeypatch.setenv("MP_API_KEY", other)
-    with pytest.raises(InputError, match="refuses the key from the variable MP_API_KEY") as refused:
-        read(opened())
-    shown += [str(refused.value), repr(refused.value.__cause__), *capfd.readouterr(), caplog.text]
-    for text in shown:
-        assert "SENTINEL" not in text
-        assert "sentinel" not in text
-    for file in tmp_path.rglob("*"):
-        assert not file.is_file() or b"SENTINEL" not in file.read_bytes()
-
-
-def test_the_key_goes_to_no_other_host(fake):
-    with fakes.serve() as other:
-        other.documents["summary"] = fakes.summaries(3)
-        elsewhere = other.url.replace("127.0.0.1", "localhost")
-        fake.fault = lambda *_: (302, {"Location": f"{elsewhere}materials/summary/"}, "")
-        with pytest.raises(InputError, match="refuses the key"):  # it came without one
-            read(opened())
-        assert other.keys[fakes.KEY] == 0
-        assert other.keys[None] > 0
-
-
-def test_where_a_key_is_looked_for(monkeypatch):
-    for name in keys.KEY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(keys, "_from_pymatgen", lambda: "")
-    monkeypatch.setattr(keys, "_from_keyring", lambda: "")
-    with pytest.raises(InputError, match="keyring set matscreen MP_API_KEY"):
-        require_key()
-    monkeypatch.setattr(keys, "_from_keyring", lambda: "r" * 32)
-    assert require_key() == ApiKey("r" * 32, "the system's keyring")
-    monkeypatch.setattr(keys, "_from_pymatgen", lambda: "p" * 32)
-    assert require_key().value == "p" * 32
-    monkeypatch.setenv("PMG_MAPI_KEY", "e" * 32)
-    assert require_key().value == "e" * 32
-    monkeypatch.setenv("MP_API_KEY", "short secret")
-    with pytest.raises(InputError, match="has 12 characters") as caught:
-        require_key()
-    assert "secret" not in str(caught.value)
-
-
-def test_the_keyring_is_read_and_a_broken_one_is_none(monkeypatch):
-    import keyring
-
-    asked = []
-    monkeypatch.setattr(keyring, "get_password", lambda *entry: asked.append(entry) or "k" * 32)
-    assert keys._from_keyring() == "k" * 32
-    assert asked == [("matscreen", "MP_API_KEY")]
-
-    def locked(*_):
-        raise keyring.errors.KeyringLocked
-
-    monkeypatch.setattr(keyring, "get_password", locked)
-    assert keys._from_keyring() == ""
 
 
 # What the user gets wrong
@@ -420,26 +314,19 @@ def test_the_keyring_is_read_and_a_broken_one_is_none(monkeypatch):
         ("", {"colour": "red"}, "colour"),
     ],
 )
-def test_mistakes_are_named_before_anything_is_asked(fake, target, options, said):
+def test_mistakes_are_named_before_anything_is_asked(fake_mp, target, options, said):
     with pytest.raises(InputError, match=said):
         opened(target, **options)
-    assert not fake.asked
+    assert not fake_mp.asked
 
 
-def test_an_address_that_would_show_the_key_is_refused(fake, monkeypatch):
-    for address in ("http://api.example.org/", "ftp://127.0.0.1/", "nowhere"):
-        monkeypatch.setenv("MP_API_ENDPOINT", address)
-        with pytest.raises(InputError, match="must be an https address"):
-            opened()
-
-
-def test_a_server_that_is_not_there_is_a_source_error(fake, monkeypatch):
+def test_a_server_that_is_not_there_is_a_source_error(fake_mp, monkeypatch):
     monkeypatch.setenv("MP_API_ENDPOINT", "http://127.0.0.1:9/")
     with pytest.raises(SourceError, match="cannot be reached"):
         read(opened())
 
 
-def test_without_the_client_the_extra_is_named(fake, monkeypatch):
+def test_without_the_client_the_extra_is_named(fake_mp, monkeypatch):
     monkeypatch.setattr("matscreen.sources.materials_project.find_spec", lambda _name: None)
     with pytest.raises(MissingDependencyError, match=r"matscreen\[mp\]"):
         opened()
