@@ -38,10 +38,10 @@ from matscreen.identity import (
 )
 from matscreen.store import Store
 from matscreen.structures import Crystal, CrystalBatch
+from matscreen.table_files import dataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
 TABLE: Final = "leaders"
@@ -88,7 +88,7 @@ class StoredLeaders:
         self._store = store
         if not store.exists(TABLE):
             store.append(TABLE, tables.SCHEMAS[TABLE].empty_table())
-        self._table = self._latest()
+        self._table = _opened(self._store, TABLE)
         self._unstored: set[str] = set()
 
     def of(self, formulas: Collection[str]) -> Iterator[Leader]:
@@ -97,7 +97,7 @@ class StoredLeaders:
         import pyarrow.dataset as ds
 
         wanted = pa.array(sorted(formulas), pa.string())
-        rows = _dataset(self._store, TABLE, self._table).scanner(
+        rows = dataset(self._table, self._store.uri(TABLE)).scanner(
             columns=list(_COLUMNS),
             filter=ds.field("formula").isin(wanted)
             & (ds.field("scheme") == ROW_SCHEME)
@@ -172,7 +172,7 @@ class StoredLeaders:
     def _ids(self) -> pa.ChunkedArray:
         import pyarrow.dataset as ds
 
-        found = _dataset(self._store, TABLE, self._table).to_table(
+        found = dataset(self._table, self._store.uri(TABLE)).to_table(
             columns=["structure_id"], filter=ds.field("scheme") == ROW_SCHEME
         )
         return found["structure_id"]
@@ -190,17 +190,12 @@ class StoredLeaders:
             )
         except CommitFailedError:
             time.sleep(random.uniform(0.01, 0.1))
-            self._table = self._latest()
+            self._table = _opened(self._store, TABLE)
             return False
         except (DeltaError, OSError) as error:
             message = f"cannot write table {TABLE!r} in {self._store.root}: {error}"
             raise StoreError(message) from error
         return True  # and the table that was written is now at its own commit
-
-    def _latest(self) -> DeltaTable:
-        from deltalake import DeltaTable
-
-        return DeltaTable(self._store.uri(TABLE))
 
     def _compact(self) -> None:
         """Join the small files that many pulled pages leave."""
@@ -210,7 +205,7 @@ class StoredLeaders:
             return
         with suppress(CommitFailedError):  # another process is writing: the next opening does it
             self._table.optimize.compact()
-        self._table = self._latest()
+        self._table = _opened(self._store, TABLE)
 
 
 def _table(leaders: Sequence[Leader], bare: Iterable[dict[str, str]] = ()) -> pa.Table:
@@ -249,29 +244,20 @@ def _leaders(batch: pa.RecordBatch) -> Iterator[Leader]:
     return (Leader(*row) for row in zip(*columns, strict=True))
 
 
-def _dataset(store: Store, name: str, table: DeltaTable) -> ds.Dataset:
-    """Return a table for reading; on local disk through Arrow's own files.
+def _opened(store: Store, name: str) -> DeltaTable:
+    from deltalake import DeltaTable
 
-    The files of delta-rs are Python objects in Arrow's threads: slower, and now and then a process
-    that read through them aborts as it exits (apache/arrow issue 34314).
-    """
-    from pyarrow import fs
-
-    if "://" in store.root:
-        return table.to_pyarrow_dataset()
-    local = fs.SubTreeFileSystem(store.uri(name), fs.LocalFileSystem())
-    return table.to_pyarrow_dataset(filesystem=local)
+    return DeltaTable(store.uri(name))
 
 
 def _with_cell(store: Store) -> pa.ChunkedArray:
     """Return the ids of the candidates that have a cell."""
     import pyarrow as pa
     import pyarrow.dataset as ds
-    from deltalake import DeltaTable
 
     if not store.exists("candidates"):
         return pa.chunked_array([], pa.string())
-    rows = _dataset(store, "candidates", DeltaTable(store.uri("candidates")))
+    rows = dataset(_opened(store, "candidates"), store.uri("candidates"))
     found = rows.to_table(columns=["structure_id"], filter=ds.field("lattice").is_valid())
     return found["structure_id"]
 
@@ -280,10 +266,9 @@ def _candidate_rows(store: Store, ids: pa.Array) -> Iterator[pa.Table]:
     """Read the candidates of some ids that have a cell, a few thousand at a time."""
     import pyarrow as pa
     import pyarrow.dataset as ds
-    from deltalake import DeltaTable
 
     columns = ["structure_id", "material_id", "formula", "lattice", "atomic_numbers", "frac_coords"]
-    rows = _dataset(store, "candidates", DeltaTable(store.uri("candidates")))
+    rows = dataset(_opened(store, "candidates"), store.uri("candidates"))
     scanner = rows.scanner(
         columns=columns,
         filter=ds.field("structure_id").isin(ids) & ds.field("lattice").is_valid(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matscreen.errors import InputError, StoreError
 from matscreen.store import KEPT, Store
+from matscreen.table_files import file_system
 from matscreen.table_history import Commit, commits, why_gone
 from matscreen.write_lock import turn_to_write
 
@@ -244,13 +245,7 @@ def _lying(store: Store, name: str) -> dict[str, int]:
     """Return every file of a table, by its path in the table, with its size."""
     from pyarrow import fs
 
-    if "://" in store.root:
-        from deltalake.fs import DeltaStorageHandler
-
-        place = fs.PyFileSystem(DeltaStorageHandler(store.uri(name)))
-    else:
-        place = fs.SubTreeFileSystem(store.uri(name), fs.LocalFileSystem())
-    listed = place.get_file_info(fs.FileSelector("", recursive=True))
+    listed = file_system(store.uri(name)).get_file_info(fs.FileSelector("", recursive=True))
     return {each.path: int(each.size or 0) for each in listed if each.type == fs.FileType.File}
 
 

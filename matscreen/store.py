@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
-from matscreen import tables
+from matscreen import table_files, tables
 from matscreen.errors import StoreError
 from matscreen.write_lock import turn_to_write
 
@@ -91,11 +91,10 @@ class Store:
         """Return the names of the tables that have been written, sorted."""
         if self._local:
             return sorted(log.parent.name for log in Path(self.root).glob("*/_delta_log"))
-        from deltalake.fs import DeltaStorageHandler
         from pyarrow import fs
 
         try:
-            listed = fs.PyFileSystem(DeltaStorageHandler(self.root)).get_file_info(
+            listed = table_files.file_system(self.root).get_file_info(
                 fs.FileSelector("", allow_not_found=True)
             )
         except OSError as error:
@@ -156,7 +155,7 @@ class Store:
         if stored is None:
             empty = tables.SCHEMAS[name].empty_table()
             return empty.select(selected) if selected is not None else empty
-        table = _rows(stored, selected, self.uri(name) if self._local else None)
+        table = table_files.rows(stored, self.uri(name), selected)
         return tables.check(name, table) if name in tables.SCHEMAS and selected is None else table
 
     def version(self, name: str) -> int:
@@ -369,25 +368,3 @@ def _brief(error: Exception) -> str:
 def _same(keys: Sequence[str]) -> str:
     """Return the predicate of a merge that finds rows by their keys; null equals null."""
     return " AND ".join(f"(t.{key} IS NOT DISTINCT FROM s.{key})" for key in keys)
-
-
-def _rows(stored: DeltaTable, columns: list[str] | None, folder: str | None) -> pa.Table:
-    """Read the rows of a table.
-
-    delta-rs counts an empty list as a null in the statistics of a file, and its dataset then takes
-    a column of empty lists for nulls without looking. So the files are read without statistics.
-
-    A local folder is read through Arrow's own files: those of delta-rs call Python from Arrow's
-    threads, which can abort a process that is about to end.
-    """
-    import pyarrow.dataset as ds
-    from pyarrow import fs
-
-    local = fs.SubTreeFileSystem(folder, fs.LocalFileSystem()) if folder is not None else None
-    dataset = stored.to_pyarrow_dataset(filesystem=local)
-    files = list(dataset.get_fragments())
-    if not files:
-        return dataset.to_table(columns=columns)
-    bare = [dataset.format.make_fragment(file.path, file.filesystem) for file in files]
-    plain = ds.FileSystemDataset(bare, dataset.schema, dataset.format, files[0].filesystem)
-    return plain.to_table(columns=columns)

@@ -43,13 +43,12 @@ def examine_store(root: str) -> Iterator[Finding]:
 def table(uri: str, name: str) -> Finding:
     """Look at one table: its version and rows, or why it cannot be read."""
     from deltalake import DeltaTable
-    from pyarrow import fs
+
+    from matscreen.table_files import dataset
 
     try:
         stored = DeltaTable(uri)
-        # Not through the files of delta-rs: those call Python from Arrow's threads.
-        local = fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
-        rows = stored.to_pyarrow_dataset(filesystem=local).count_rows()
+        rows = dataset(stored, uri).count_rows()
         seen = f"{rows:,} rows, version {stored.version()}, {_size(Path(uri))}"
     except Exception as error:  # the library raises many kinds
         return Finding(
