@@ -13,23 +13,7 @@ import pytest
 from matscreen import tables
 from matscreen.errors import StoreError
 from matscreen.store import Store
-
-
-def label(structure_id="s1", value=1.0, **more):
-    row = {
-        "structure_id": structure_id,
-        "property": "band_gap",
-        "value": value,
-        "unit": "eV",
-        "evidence": "dft",
-        "method": "PBE",
-        "version": "1",
-    }
-    return row | more
-
-
-def labels(*rows):
-    return tables.from_rows("labels", rows)
+from tests.label_rows import label, labels
 
 
 @pytest.fixture
@@ -260,44 +244,6 @@ def test_rows_are_removed_by_their_keys_null_included(store):
     assert store.read("labels")["structure_id"].to_pylist() == ["a"]
 
 
-def test_a_view_reads_what_was_there_and_never_writes(store):
-    store.append("labels", labels(label("a")))
-    then = store.versions()
-    view = store.snapshot()
-    store.append("labels", labels(label("b")))
-    store.append("ledger", tables.SCHEMAS["ledger"].empty_table())
-    assert store.names() == ["labels", "ledger"]
-    assert store.versions() == {"labels": 1, "ledger": 0}
-    for past in (view, store.at(then), store.at({"labels": 0, "ledger": -1})):
-        assert past.read("labels")["structure_id"].to_pylist() == ["a"]
-        assert (past.version("labels"), past.version("ledger")) == (0, -1)
-        assert past.names() == ["labels"]
-        assert past.read("ledger").num_rows == 0
-        for write in (past.append, past.upsert, past.replace, past.remove):
-            with pytest.raises(StoreError, match="opened at version 0 of it, for reading only"):
-                write("labels", labels(label("c")))
-    assert store.read("labels").num_rows == 2
-
-
-def test_a_version_that_never_was_is_told_apart_from_one_that_is_gone(store):
-    store.append("labels", labels(label("a")))
-    with pytest.raises(StoreError, match="has no version 7, the latest is 0"):
-        store.at({"labels": 7}).read("labels")
-
-
-def test_a_version_without_its_files_names_the_vacuum_and_its_retention(store):
-    from deltalake import DeltaTable
-
-    store.append("labels", labels(label("a")))
-    store.replace("labels", labels(label("b")))
-    DeltaTable(store.uri("labels")).vacuum(0, dry_run=False, enforce_retention_duration=False)
-    assert store.read("labels").num_rows == 1
-    with pytest.raises(StoreError, match=r"version 0 of table 'labels' is gone: the vacuum of "):
-        store.at({"labels": 0}).read("labels")
-    with pytest.raises(StoreError, match="its retention of 0 hours"):
-        store.at({"labels": 0}).read("labels", ["value"])
-
-
 def test_a_read_that_a_vacuum_overtakes_reads_again(store, monkeypatch):
     from deltalake import DeltaTable
 
@@ -393,37 +339,3 @@ def test_a_full_disk_is_said_and_loses_nothing(store):
     assert store.read("failures")["structure_id"].to_pylist() == ["a"]
     store.append("failures", tables.from_rows("failures", [tables.failure_row("b", "s", "r")]))
     assert store.read("failures").num_rows == 2
-
-
-def test_a_clock_that_was_set_back_keeps_the_order_of_versions(store):
-    from datetime import UTC, datetime, timedelta
-
-    from matscreen.table_history import commits, version_at
-
-    for value in (1.0, 2.0, 3.0):
-        store.append("labels", labels(label(value=value)))
-    log = Path(store.uri("labels")) / "_delta_log" / f"{2:020d}.json"
-    stamp = int(commits(store.uri("labels"))[2].at.timestamp() * 1000)
-    text = log.read_text()
-    assert str(stamp) in text
-    log.write_text(text.replace(str(stamp), str(stamp - 3_600_000)))  # one hour back
-    found = commits(store.uri("labels"))
-    assert [each.version for each in found] == [0, 1, 2]
-    assert [each.at for each in found] == sorted(each.at for each in found)
-    assert version_at(found, datetime.now(UTC)) == 2
-    assert version_at(found, found[0].at - timedelta(seconds=1)) is None
-
-
-def test_writers_of_one_table_queue_and_a_suspended_one_holds_nobody_up(store):
-    from matscreen.write_lock import turn_to_write
-
-    with turn_to_write(store.root, "labels") as first:
-        assert first
-        with turn_to_write(store.root, "labels", patience=0.05) as second:
-            assert not second  # goes on without its turn
-        with turn_to_write(store.root, "ledger", patience=0.05) as other:
-            assert other
-    with turn_to_write(store.root, "labels", patience=0.0) as later:
-        assert later
-    with turn_to_write("s3://bucket/store", "labels") as bucket:
-        assert not bucket
