@@ -156,7 +156,7 @@ def locate(
         raise InputError(_not_to_be_had(dataset, folder))
     if downloader is None:
         downloader = HttpsDownloader(limit=home.size or MAX_DOWNLOAD, progress=progress)
-    return _download(dataset, home, home.url, _cache(cache), downloader)
+    return _download(dataset, home, home.url, cache_folder(cache), downloader)
 
 
 def companion(origin: Origin) -> Path | None:
@@ -192,7 +192,7 @@ def where(
     home = dataset.layouts.get("home")
     if home is None or home.url is None:
         return "needs a mirror", None
-    cached = _cache(None) / _cached_name(dataset, home)
+    cached = cache_folder() / _cached_name(dataset, home)
     return ("cache", cached) if cached.is_file() else (str(urlsplit(home.url).hostname), None)
 
 
@@ -265,9 +265,11 @@ def _checked(dataset: Dataset, layout: Layout, path: Path, place: str) -> Origin
 
 def _mirrored(dataset: Dataset, folder: Path | None) -> Iterator[tuple[Layout, Path]]:
     """Yield the layouts of a set that a mirror folder holds, with their places in it."""
-    for name in LAYOUTS if folder is not None else ():
+    if folder is None:
+        return
+    for name in LAYOUTS:
         layout = dataset.layouts.get(name)
-        if folder is not None and layout is not None:
+        if layout is not None:
             path = folder / layout.file
             if path.is_file() or (layout.is_folder and path.is_dir()):
                 yield layout, path
@@ -283,12 +285,8 @@ def _mirror(mirror: str | os.PathLike[str] | None) -> Path | None:
     return folder
 
 
-def cache_folder() -> Path:
-    """Return the folder of downloads: that of `MATSCREEN_CACHE`, or the user's cache."""
-    return _cache(None)
-
-
-def _cache(cache: str | os.PathLike[str] | None) -> Path:
+def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of downloads: as given, that of `MATSCREEN_CACHE`, or the user's cache."""
     given = cache if cache is not None else os.environ.get(CACHE_VARIABLE) or None
     if given is not None:
         return Path(given).expanduser()

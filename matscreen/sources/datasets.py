@@ -112,7 +112,11 @@ class DatasetFiles:
                 )
                 for item in page.items
             )
-            yield replace(page, items=items)
+            failures = tuple(
+                replace(failure, licence=failure.licence or self.dataset.licence)
+                for failure in page.failures
+            )
+            yield replace(page, items=items, failures=failures)
 
 
 def open_dataset(

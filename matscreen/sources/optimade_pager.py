@@ -85,7 +85,7 @@ class Pager:
                 repeated=repeated,
                 provider=_provider(document),
                 licence=licence,
-                expected=data_returned(document),
+                expected=_count(document, "data_returned"),
                 modified=_latest_change(entries),
             )
             try:
@@ -116,7 +116,7 @@ class Pager:
         if self.filter:
             params["filter"] = self.filter
         document = await self.http.get(f"{self.base_url}/structures", params)
-        return data_returned(document), _count(document, "data_available")
+        return _count(document, "data_returned"), _count(document, "data_available")
 
     async def _get(
         self, url: str, params: Mapping[str, str] | None = None, *, attempts: int | None = None
@@ -231,12 +231,8 @@ def lower_limit(refusal: RefusedError, limit: int) -> int | None:
     return max(told, default=None) or next((n for n in _PAGE_LIMITS if n < limit), None)
 
 
-def data_returned(document: Mapping[str, Any]) -> int | None:
-    """Read how many entries the server claims to have for the whole query."""
-    return _count(document, "data_returned")
-
-
 def _count(document: Mapping[str, Any], name: str) -> int | None:
+    """Read a number of entries that the server claims; None where it does not."""
     meta = document.get("meta")
     value = meta.get(name) if isinstance(meta, Mapping) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

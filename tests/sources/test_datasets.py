@@ -163,7 +163,7 @@ def test_a_folder_of_files_is_pulled_as_a_set(tmp_path):
     (page,) = source.pages()
     assert [item.source_id for item in page.items] == ["oxides/a.cif"]
     assert [failure.source_id for failure in page.failures] == ["oxides/b.cif"]
-    assert page.items[0].licence == "public domain"
+    assert page.items[0].licence == page.failures[0].licence == "public domain"
 
 
 @pytest.mark.skipif(REAL is None, reason="MATSCREEN_MIRROR names no folder of published sets")
