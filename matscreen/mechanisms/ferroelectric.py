@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matscreen.mechanisms.base import ELEMENTARY_CHARGE as Q
 from matscreen.mechanisms.base import (
+    ELEMENTARY_CHARGE,
     MEV_PER_A3,
     MICROCOULOMB_PER_CM2,
     VACUUM_PERMITTIVITY,
@@ -248,6 +248,7 @@ class Ferroelectric:
         moment = np.asarray(properties["spontaneous_polarization"], float) * MICROCOULOMB_PER_CM2
         moment = np.maximum(moment, _LEAST_POLARIZATION)
         permittivity = value_or(properties, "relative_permittivity", DEFAULT_PERMITTIVITY)
+        breakdown = value_or(properties, "breakdown_field", np.nan)
         curie = value_or(properties, "curie_temperature", CURIE_PER_WELL * well)
 
         reduction = 10.0**LOG10_COERCIVE_FACTOR * write_field(
@@ -284,11 +285,11 @@ class Ferroelectric:
             *_well_gates(properties, device, well, curie),
             gate_at_least(
                 "read_margin",
-                2.0 * moment * device.area / levels / Q,
+                2.0 * moment * device.area / levels / ELEMENTARY_CHARGE,
                 device.read_electrons,
                 "one level is {value:.0f} electrons, the reader needs {limit:.0f}",
             ),
-            _breakdown(properties, nominal_field, 1.0, "breakdown"),
+            _breakdown(nominal_field, breakdown, 1.0, "breakdown"),
             gate_at_least(
                 "metal",
                 value_or(properties, "band_gap", np.nan),
@@ -296,6 +297,13 @@ class Ferroelectric:
                 "a gap of {value:.2f} eV leaks, {limit:.2f} eV are needed",
             ),
         )
+        electrons = 2.0 * moment * device.area / ELEMENTARY_CHARGE
+        diagnostics = {
+            "write_voltage_V": nominal.voltage,
+            "write_field_V_per_m": nominal_field,
+            "endurance_margin": breakdown / np.maximum(nominal_field, 1.0),
+            "on_off_decades": np.log10(electrons / device.read_electrons),
+        }
         return SwitchingEnergy(
             floor_J=np.full(shape, floor),
             nominal_J=np.broadcast_to(floor + nominal.total, shape),
@@ -308,7 +316,7 @@ class Ferroelectric:
                     SUPERTETRAGONAL,
                     "c/a of {value:.2f} is over {limit:.2f}: elongation of the functional?",
                 ),
-                _breakdown(properties, nominal_field, 0.5, "near_breakdown"),
+                _breakdown(nominal_field, breakdown, 0.5, "near_breakdown"),
                 gate_at_least(
                     "soft_rotation",
                     barrier * MEV_PER_A3 * device.volume,
@@ -318,16 +326,7 @@ class Ferroelectric:
                 ),
             ),
             diagnostics={
-                "write_voltage_V": np.broadcast_to(nominal.voltage, shape),
-                "write_field_V_per_m": np.broadcast_to(nominal_field, shape),
-                "endurance_margin": np.broadcast_to(
-                    value_or(properties, "breakdown_field", np.nan)
-                    / np.maximum(nominal_field, 1.0),
-                    shape,
-                ),
-                "on_off_decades": np.broadcast_to(
-                    np.log10(2.0 * moment * device.area / Q / device.read_electrons), shape
-                ),
+                name: np.broadcast_to(values, shape) for name, values in diagnostics.items()
             },
             model_error=self.model_error,
         )
@@ -391,13 +390,11 @@ def _well_gates(
     )
 
 
-def _breakdown(
-    properties: Mapping[str, npt.ArrayLike], field: FloatArray, share: float, code: str
-) -> Gate:
+def _breakdown(field: FloatArray, breakdown: FloatArray, share: float, code: str) -> Gate:
     return gate_at_most(
         code,
         field * 1e-8,
-        share * value_or(properties, "breakdown_field", np.nan) * 1e-8,
+        share * breakdown * 1e-8,
         "the write field of {value:.2f} MV/cm is over {limit:.2f} MV/cm"
         + (" (half of breakdown)" if share < 1.0 else " (breakdown)"),
     )
