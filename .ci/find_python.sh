@@ -1,5 +1,5 @@
 # Print the first of the named Pythons that matscreen can use, or say why none fits.
-# Usage: sh tools/find_python.sh python3 python3.13 ...
+# Usage: sh .ci/find_python.sh python3 python3.13 ...
 
 look='import sys
 if not (3, 11) <= sys.version_info[:2] < (3, 14): sys.exit(3)
