@@ -26,5 +26,8 @@ _SETTINGS = {
     "OMP_NUM_THREADS": "1",
 }
 
+LEVEL_IS_CHOSEN = "PREFECT_LOGGING_LEVEL" in os.environ
+"""Whether the user says how much Prefect logs."""
+
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from matscreen.cli import StoreOption
+from flows import LEVEL_IS_CHOSEN
+from matscreen.cli import DEFAULT_STORE, StoreOption
 from matscreen.errors import InputError, MatscreenError
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ def run(
     source: Annotated[
         list[str] | None, typer.Option(help="Rank these sources instead of the screens' own.")
     ] = None,
-    store: StoreOption = Path(".matscreen/store"),
+    store: StoreOption = DEFAULT_STORE,
     only_if_new: Annotated[
         bool, typer.Option("--only-if-new", help="Rank only where anything is new.")
     ] = False,
@@ -104,14 +105,14 @@ def serve(
       python -m flows serve
       python -m flows serve nightly --every 6h --screen mine.toml --store s3://bucket/store
     """
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
-    _readable_logs()
+    if not LEVEL_IS_CHOSEN:
+        # `run` shows bars; here the logs say what is done.
+        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+    from flows import deployments, serving
+    from matscreen.config import load_screen
     from matscreen.console import terminal
 
     console = terminal()
-    from flows import deployments, serving
-    from matscreen.config import load_screen
-
     for name in screens or ():
         load_screen(name)
     listed = deployments.read(file or deployments.FILE)
@@ -173,12 +174,6 @@ def status() -> None:
         )
         return
     console.print(status_table(found))
-
-
-def _readable_logs() -> None:
-    """Let the runs say what they do: importing `flows` keeps Prefect quiet for `run`."""
-    if os.environ.get("PREFECT_LOGGING_LEVEL") == "WARNING":
-        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
 
 
 def main() -> None:

@@ -117,12 +117,9 @@ class Bar:
         self._stage = stage
         self._id: UUID | None = None
 
+    @_convenience
     def move(self, percent: float) -> None:
         """Show so many per cent."""
-        self._move(percent)
-
-    @_convenience
-    def _move(self, percent: float) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
         if self._id is None:

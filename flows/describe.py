@@ -55,8 +55,7 @@ def describe_missing(
 @flow(
     name="describe",
     flow_run_name="describe {descriptor_set}",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def describe(
     descriptor_set: str = DESCRIPTOR_SET,

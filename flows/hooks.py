@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import flows  # sets Prefect up, so it comes before prefect
 from flows.progress import show
 from matscreen import notifications
 from matscreen.changes import Changes
 
-__all__ = ["flows", "tell_changed", "tell_failed", "webhook_url"]
+__all__ = ["OPTIONS", "flows", "tell_changed", "tell_failed", "webhook_url"]
 
 SECRET = "matscreen-webhook"  # noqa: S105 - the name of the secret
 VARIABLE = "matscreen_webhook"
@@ -65,6 +65,10 @@ def tell_failed(flow: Any, flow_run: Any, state: Any) -> None:
         message=str(state.message or ""),
     )
     notifications.send(url, body)
+
+
+OPTIONS: Final[dict[str, Any]] = {"persist_result": False, "on_failure": [tell_failed]}
+"""What every flow is declared with."""
 
 
 def tell_changed(screen: str, changes: Changes, folder: Path) -> None:

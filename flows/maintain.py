@@ -24,8 +24,7 @@ __all__ = ["flows", "maintain"]
 @flow(
     name="maintain",
     flow_run_name="maintain",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def maintain(
     store: str = STORE,

@@ -31,8 +31,7 @@ class NightError(MatscreenError):
 @flow(
     name="nightly",
     flow_run_name="nightly",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def nightly(
     screens: list[str] = list(SCREENS),  # noqa: B006 - Prefect shows it, nobody changes it

@@ -74,8 +74,7 @@ def bring(
 @flow(
     name="pull",
     flow_run_name="pull",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def pull(
     sources: list[str],

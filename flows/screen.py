@@ -200,8 +200,7 @@ def unchanged(asked: Asked) -> ScreenRun:
 @flow(
     name="screen",
     flow_run_name="screen {name}",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def screen(
     name: str,

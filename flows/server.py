@@ -73,6 +73,7 @@ def running_server(url: str) -> Iterator[bool]:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 def _check_libraries() -> None:

@@ -25,8 +25,7 @@ def torch_is_there() -> bool:
 @flow(
     name="simulate",
     flow_run_name="simulate {name} for {budget}",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def simulate(
     name: str,

@@ -18,8 +18,7 @@ __all__ = ["flows", "train"]
 @flow(
     name="train",
     flow_run_name="train {descriptor_set}",
-    persist_result=False,
-    on_failure=[hooks.tell_failed],
+    **hooks.OPTIONS,
 )
 def train(
     descriptor_set: str = DESCRIPTOR_SET, store: str = STORE, seed: int = 0
