@@ -47,6 +47,16 @@ def spelling(formula: str) -> str:
     return " ".join(f"{symbol}{n:.6g}" for symbol, n in sorted(reduced_amounts(formula)))
 
 
+def chemical_system(formula: str) -> str:
+    """Return the elements of a formula in alphabetical order, such as `O-Sr-Ti`.
+
+    Raises:
+        StructureError: It is not a formula (`bad_formula`).
+    """
+    symbols = element_symbols()
+    return "-".join(sorted(symbols[z] for z in parse_formula(formula)))
+
+
 def formula_id(formula: str) -> str:
     """Return the structure id of a candidate without a cell, 16 hexadecimal digits of a hash.
 

@@ -190,12 +190,10 @@ def _values(table: pd.DataFrame) -> FloatArray:
 
 
 def _chemical_system(formula: str) -> str:
-    from pymatgen.core import Element
-
-    from matscreen.descriptors.composition import parse_formula
+    from matscreen.formulas import chemical_system
 
     try:
-        return "-".join(sorted(Element.from_Z(number).symbol for number in parse_formula(formula)))
+        return chemical_system(formula)
     except StructureError as error:
         raise InputError(
             f"{formula!r} is no formula ({error.detail}): give `formulas`, or a table whose index "

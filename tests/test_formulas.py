@@ -8,7 +8,7 @@ from pymatgen.core import Composition
 
 from matscreen.errors import StructureError
 from matscreen.fabrication import supply_concentration
-from matscreen.formulas import REMEMBERED, atomic_mass, reduced_amounts, spelling
+from matscreen.formulas import REMEMBERED, atomic_mass, chemical_system, reduced_amounts, spelling
 
 FORMULAS = [
     "BaTiO3",
@@ -52,3 +52,9 @@ def test_what_is_remembered_is_bounded():
 def test_text_is_refused():
     with pytest.raises(StructureError, match="bad_formula"):
         reduced_amounts("quartz")
+
+
+def test_a_chemical_system_names_each_element_once():
+    assert chemical_system("SrTiO3") == chemical_system("O6Ti2Sr2") == "O-Sr-Ti"
+    with pytest.raises(StructureError):
+        chemical_system("Qq2")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matscreen.errors import SourceError, StructureError
+from matscreen.formulas import chemical_system
 from matscreen.properties import get_property
 from matscreen.sources.base import Failure
 from matscreen.sources.dataset_files import Origin, companion
@@ -109,7 +110,7 @@ def good_rows(dataset: Dataset, origin: Origin) -> tuple[Rows, tuple[Failure, ..
     names = _names(every, layout)
     for row, formula in enumerate(formulas):
         try:
-            group = _chemical_system(formula)
+            group = chemical_system(formula)
         except StructureError as error:
             failures.append(Failure(names[row], error.reason, error.detail))
         else:
@@ -262,11 +263,3 @@ def _unique(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name}#{seen[name]}"
-
-
-def _chemical_system(formula: str) -> str:
-    from pymatgen.core import Element
-
-    from matscreen.descriptors.composition import parse_formula
-
-    return "-".join(sorted(Element.from_Z(z).symbol for z in parse_formula(formula)))
