@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from matscreen.errors import SourceError
 if TYPE_CHECKING:
     from matscreen.pulling import Tally
     from matscreen.sources import Source
+    from matscreen.sources.counting import Count
     from matscreen.sources.ordering import OrderingLimits
 
 _QUERY = "What to ask a database for"
@@ -183,9 +184,7 @@ def pull(
         from matscreen.console import terminal
 
         terminal().print(summary(tallies, store))
-    errors = [f"{tally.name}: {tally.error}" for tally in tallies if tally.error]
-    if len(errors) == len(tallies):
-        raise SourceError("; ".join(errors))
+    _stop_if_all_failed(tallies)
 
 
 def _pull(
@@ -224,8 +223,12 @@ def _dry_run(source: Source, json_: Path | None, *, quiet: bool) -> None:
         from matscreen.console import terminal
 
         terminal().print(expected(counts))
-    errors = [f"{each.name}: {each.error}" for each in counts if each.error]
-    if len(errors) == len(counts):
+    _stop_if_all_failed(counts)
+
+
+def _stop_if_all_failed(databases: Sequence[Tally | Count]) -> None:
+    errors = [f"{each.name}: {each.error}" for each in databases if each.error]
+    if len(errors) == len(databases):
         raise SourceError("; ".join(errors))
 
 
