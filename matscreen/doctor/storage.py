@@ -6,11 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from matscreen.doctor.finding import Finding
 from matscreen.doctor.machine import existing_part
 from matscreen.errors import MatscreenError
+
+if TYPE_CHECKING:
+    from matscreen.store import Store
 
 _TOPIC: Final = "storage"
 
@@ -25,7 +28,7 @@ def examine_store(root: str) -> Iterator[Finding]:
         yield Finding(_TOPIC, "store", "problem", str(error), "name another folder with --store")
         return
     if "://" in store.root:
-        yield _remote(root)
+        yield _remote(store)
         return
     folder = Path(store.root)
     if not folder.exists():
@@ -107,11 +110,10 @@ def _absent(folder: Path) -> Finding:
     return Finding(_TOPIC, "store", "ok", f"{folder} is not there yet; the first pull makes it")
 
 
-def _remote(root: str) -> Finding:
-    from matscreen.store import Store
-
+def _remote(store: Store) -> Finding:
+    root = store.root
     try:
-        number = Store(root).version("candidates")
+        number = store.version("candidates")
     except Exception as error:
         seen = f"{root} cannot be read: {' '.join(str(error).split())[:200]}"
         return Finding(_TOPIC, "store", "problem", seen, "check the address and its credentials")
