@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from datetime import timedelta
@@ -41,7 +40,7 @@ def format_number(value: float, *, digits: int = 3) -> str:
         return DASH
     if value == 0.0:
         return "0"
-    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    exponent = math.floor(math.log10(abs(_rounded(value, digits))))
     if -4 <= exponent < 6:
         rounded = round(value, digits - 1 - exponent)
         return f"{rounded:.{max(0, digits - 1 - exponent)}f}".replace("-", "\N{MINUS SIGN}")
@@ -59,8 +58,10 @@ def format_quantity(value: float, unit: str, *, digits: int = 2) -> str:
         return DASH
     if value == 0.0:
         return f"0 {unit}"
-    scale, prefix = _prefix(value, digits)
-    return f"{format_number(value / scale, digits=digits)} {prefix}{unit}"
+    # rounded before its prefix is chosen: 999.6 aJ is 1.0 fJ, never 1000 aJ
+    rounded = _rounded(value, digits)
+    scale, prefix = _prefix(rounded)
+    return f"{format_number(rounded / scale, digits=digits)} {prefix}{unit}"
 
 
 def format_energy(joules: float, *, digits: int = 2) -> str:
@@ -73,10 +74,11 @@ def format_interval(lower: float, upper: float, *, unit: str = "J") -> str:
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return DASH
     if lower > 0.0 and upper > 0.0:
-        scale, prefix = _prefix(upper, 2)
+        end = _rounded(upper, 2)
+        scale, prefix = _prefix(end)
         if upper / lower < 1e3 and lower / scale >= 0.1:
             first = format_number(lower / scale, digits=2)
-            second = format_number(upper / scale, digits=2)
+            second = format_number(end / scale, digits=2)
             return f"{first}{DASH}{second} {prefix}{unit}"
     return f"{format_quantity(lower, unit)} {DASH} {format_quantity(upper, unit)}"
 
@@ -175,13 +177,10 @@ def spacegroup_symbol(number: int | None) -> str:
     return _SCREW.sub(lambda match: match[1].translate(_SUBSCRIPT), symbol)
 
 
-def _prefix(value: float, digits: int) -> tuple[float, str]:
-    # round after scaling: 999.6 aJ is 1.0 fJ, never 1000 aJ
-    found = _PREFIXES[0]
-    for scale, prefix in _PREFIXES:
-        if abs(float(f"{value / scale:.{digits - 1}e}")) >= 1.0 - 1e-12:
-            found = (scale, prefix)
-    for (scale, _), following in itertools.pairwise(_PREFIXES):
-        if found[0] == scale and abs(float(f"{value / scale:.{digits - 1}e}")) >= 1000.0:
-            return following
-    return found
+def _prefix(rounded: float) -> tuple[float, str]:
+    fitting = [each for each in _PREFIXES if abs(rounded) >= each[0] * (1.0 - 1e-12)]
+    return fitting[-1] if fitting else _PREFIXES[0]
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits - 1}e}")

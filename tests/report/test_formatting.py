@@ -18,6 +18,9 @@ from matscreen.report import formatting as f
         (1e-15, "1.0 fJ"),
         (1.234e-10, "120 pJ"),
         (1530.0, "1.5 kJ"),
+        (0.995, "990 mJ"),
+        (0.9951, "1.0 J"),
+        (999.6e-18, "1.0 fJ"),
         (0.0, "0 J"),
         (math.nan, "–"),
         (math.inf, "–"),
@@ -41,6 +44,7 @@ def test_a_formatted_energy_is_right_to_two_digits(joules):
         (0.8e-15, 5.2e-15, "0.80–5.2 fJ"),
         (4.1e-15, 3.7e-12, "4.1 fJ – 3.7 pJ"),
         (1.9e-17, 5.7e-15, "19 aJ – 5.7 fJ"),
+        (0.5, 0.995, "500–990 mJ"),
         (math.nan, 1.0, "–"),
     ],
 )
