@@ -95,6 +95,11 @@ class OptimadeSource:
             valid = False
         if not valid:
             raise InputError(f"{self.url!r} is no http or https address of an OPTIMADE database")
+        if url.userinfo:
+            raise InputError(
+                f"the address of {url.host} holds a user or a password, which would be stored with "
+                "every structure; leave it out"
+            )
         for name in ("page_limit", "max_pages", "max_items"):
             value = getattr(self, name)
             if value is not None and value < 1:

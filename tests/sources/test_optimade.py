@@ -72,6 +72,9 @@ def test_wrong_options_are_input_errors() -> None:
     for url in ("example.org", "ftp://x.org", "http://", "http://[bad", "http://x:port"):
         with pytest.raises(InputError, match="no http or https address"):
             open_source("optimade", url=url)
+    with pytest.raises(InputError, match=r"of example\.org holds a user") as caught:
+        open_source("optimade", url="https://me:secret@example.org/optimade")
+    assert "secret" not in str(caught.value)
     with pytest.raises(InputError, match="page_limit is 0"):
         open_source("optimade", url=BASE, page_limit=0)
     with pytest.raises(InputError, match="needs a database"):
