@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ from matscreen.merging import Merged, merge_parts
 from matscreen.part_files import FOLDER, PartFolder
 from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
-from matscreen.screen_files import Screening, provenance, write_summary
+from matscreen.screen_files import Screening, provenance, screen_info, write_summary
 from matscreen.stages import Progress, quiet
 
 if TYPE_CHECKING:
@@ -229,24 +229,18 @@ def _finished(
 
     from matscreen.exports import write_csv
     from matscreen.mechanisms import reference_lines
-    from matscreen.mechanisms.device import Device
     from matscreen.report import write_report
-    from matscreen.report.result import ScreenInfo, ScreenResult
+    from matscreen.report.result import ScreenResult
 
     spec = f"{SOURCE}:{count}"
     versions = {name: store.version(name) for name in ("candidates", "labels")}
     command = f"matscreen screen {screen.name} --source {spec} -o results/{screen.name}"
     about = provenance(command, ledger, store_versions=versions, seed=screen.ranking.seed)
     result = ScreenResult(
-        screen=ScreenInfo(
-            name=screen.name,
-            title=screen.title,
-            application=screen.application,
+        screen=replace(
+            screen_info(screen, [spec]),
             description=_description(screen, notes["left out"]),
-            device=asdict(Device.from_mapping(screen.device)),
-            sources=(spec,),
             mechanisms=tuple(name for name in screen.mechanisms if name not in notes["left out"]),
-            max_energy_above_hull=screen.constraints.max_energy_above_hull,
         ),
         ranking=merged.head,
         reference_lines=reference_lines(screen.application),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from matscreen.atomic import write_atomically
+from matscreen.ranking_record import SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from matscreen.config import Screen
     from matscreen.power import Ledger
-    from matscreen.report.result import ScreenResult
+    from matscreen.report.result import ScreenInfo, ScreenResult
 
 _LIBRARIES: Final = (
     "matscreen",
@@ -52,6 +53,28 @@ class Screening:
         return self.result.ranking
 
 
+def screen_info(screen: Screen, sources: Sequence[str]) -> ScreenInfo:
+    """Return what was asked, as the report shows it.
+
+    Args:
+        screen: The screen.
+        sources: The sources that were ranked.
+    """
+    from matscreen.mechanisms.device import Device
+    from matscreen.report.result import ScreenInfo
+
+    return ScreenInfo(
+        name=screen.name,
+        title=screen.title,
+        application=screen.application,
+        description=screen.description,
+        device=asdict(Device.from_mapping(screen.device)),
+        sources=tuple(sources),
+        mechanisms=screen.mechanisms,
+        max_energy_above_hull=screen.constraints.max_energy_above_hull,
+    )
+
+
 def provenance(
     command: str, ledger: Ledger, *, store_versions: Mapping[str, int], seed: int
 ) -> dict[str, Any]:
@@ -68,11 +91,11 @@ def provenance(
 
 
 def write_summary(folder: Path, screen: Screen, result: ScreenResult) -> None:
-    """Write `screen.json`: configuration, counts, versions and costs; the last file of a screen."""
+    """Write the configuration, counts, versions and costs; the last file of a screen."""
     content = {
         "screen": screen.model_dump(mode="json"),
         "counts": dict(result.counts),
         "provenance": dict(result.provenance),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_atomically(folder / "screen.json", json.dumps(content, indent=2) + "\n")
+    write_atomically(folder / SUMMARY, json.dumps(content, indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from matscreen.fabrication_limits import fabrication_limits, with_fabrication
 from matscreen.gathering import candidates_and_values, relevant_failures, stored_crystals
 from matscreen.power import Ledger
 from matscreen.ranking_record import PULLED, write_pulled
-from matscreen.screen_files import Screening, provenance, write_summary
+from matscreen.screen_files import Screening, provenance, screen_info, write_summary
 from matscreen.stages import Progress, Pulled, quiet
 
 if TYPE_CHECKING:
@@ -111,10 +110,8 @@ def finish_screen(
 ) -> Screening:
     """Rank what was pulled and write the result files."""
     from matscreen.mechanisms import reference_lines
-    from matscreen.mechanisms.device import Device
-    from matscreen.report.result import ScreenInfo, ScreenResult
+    from matscreen.report.result import ScreenResult
 
-    device = Device.from_mapping(screen.device)
     ledger.task = ledger.task or f"screen {screen.name}"
     with ledger.stage("explain") as counter:
         explanations = stages.explain_models(store, cards, progress=progress)
@@ -128,16 +125,7 @@ def finish_screen(
     ledger.write(store)
     written = len(ledger.costs)
     result = ScreenResult(
-        screen=ScreenInfo(
-            name=screen.name,
-            title=screen.title,
-            application=screen.application,
-            description=screen.description,
-            device=asdict(device),
-            sources=tuple(each.spec for each in pulled),
-            mechanisms=screen.mechanisms,
-            max_energy_above_hull=screen.constraints.max_energy_above_hull,
-        ),
+        screen=screen_info(screen, [each.spec for each in pulled]),
         ranking=ranking,
         reference_lines=reference_lines(screen.application),
         model_cards=tuple(cards),
