@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import LEVEL_IS_CHOSEN
-from matscreen.cli import DEFAULT_STORE, StoreOption
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
 from matscreen.errors import InputError, MatscreenError
 
 app = typer.Typer(

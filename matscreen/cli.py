@@ -19,6 +19,7 @@ from matscreen.commands.explain_model import explain_model
 from matscreen.commands.export import app as export
 from matscreen.commands.impact import impact
 from matscreen.commands.ledger import ledger
+from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
 from matscreen.commands.power import app as power
 from matscreen.commands.progress import stages_bars
 from matscreen.commands.pull import pull
@@ -57,15 +58,6 @@ app.command()(explain_model)
 app.command()(calibrate)
 app.command()(impact)
 app.command()(ledger)
-
-StoreOption = Annotated[
-    Path,
-    typer.Option(
-        "--store", envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"
-    ),
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-DEFAULT_STORE = Path(".matscreen/store")
 
 
 @app.command()

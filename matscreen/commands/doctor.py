@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
+
 if TYPE_CHECKING:
     from matscreen.doctor import Finding
 
@@ -17,12 +19,7 @@ _SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": 
 
 
 def doctor(
-    store: Annotated[
-        Path,
-        typer.Option(
-            "--store", envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"
-        ),
-    ] = Path(".matscreen/store"),
+    store: StoreOption = DEFAULT_STORE,
     mirror: Annotated[
         Path | None,
         typer.Option(help="Folder that published sets are read from first.", metavar="DIR"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands.options import QuietOption
+
 if TYPE_CHECKING:
     from matscreen.edge import Comparison, Compression
 
@@ -25,7 +27,6 @@ VariantsOption = Annotated[
     typer.Option("--variants", help="Small models to try, by comma.", metavar="NAME,NAME"),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of folds and fits.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
 @app.callback()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from matscreen.config import Screen
     from matscreen.explain import Explanation
-    from matscreen.store import Store
 
 
 def explain(
@@ -29,9 +29,7 @@ def explain(
     mechanism: Annotated[
         list[str] | None, typer.Option(help="Mechanisms instead of the screen's own.")
     ] = None,
-    store: Annotated[
-        Path, typer.Option(envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR")
-    ] = Path(".matscreen/store"),
+    store: StoreOption = DEFAULT_STORE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Show what a candidate's energy is made of, what is uncertain in it, and what to do next.
@@ -47,14 +45,13 @@ def explain(
     from matscreen.config import load_screen
     from matscreen.console import terminal
     from matscreen.explanation import explain_candidate
-    from matscreen.store import Store as Tables
+    from matscreen.store import Store
 
     asked = load_screen(screen)
     if mechanism:
         asked = asked.model_copy(update={"mechanisms": tuple(mechanism)})
-    opened: Store = Tables(str(store) if "://" in str(store) else store)
     with stages_bars(quiet=quiet) as progress:
-        found = explain_candidate(opened, asked, candidate, progress=progress)
+        found = explain_candidate(Store(store), asked, candidate, progress=progress)
     console = terminal()
     for explanation in found:
         _print(console, explanation, asked)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
+
 if TYPE_CHECKING:
     from matscreen.store import Store
     from matscreen.structures import Crystal
@@ -29,9 +31,7 @@ def dft(
     task: Annotated[
         Literal["relax", "double_well", "oxygen_vacancy"], typer.Option(help="What to compute.")
     ] = "relax",
-    store: Annotated[
-        Path, typer.Option(envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR")
-    ] = Path(".matscreen/store"),
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Write ready inputs of density functional theory for chosen candidates.
 
@@ -43,7 +43,7 @@ def dft(
     from matscreen.stages import load_bundle
     from matscreen.store import Store
 
-    opened = Store(str(store) if "://" in str(store) else store)
+    opened = Store(store)
     load_bundle(opened)
     chosen: dict[str, Crystal] = {}
     for asked in candidates:

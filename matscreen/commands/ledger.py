@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -18,9 +20,7 @@ _BAR = 24
 
 
 def ledger(
-    store: Annotated[
-        Path, typer.Option(envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR")
-    ] = Path(".matscreen/store"),
+    store: StoreOption = DEFAULT_STORE,
     region: Annotated[
         str | None,
         typer.Option(help="Count CO2 as of GBR, USA:california, SWE:SE3, gcp:europe-west1."),
@@ -50,7 +50,7 @@ def ledger(
 
     asked = region is not None or grams_per_kwh is not None
     carbon = intensity(region, grams_per_kwh) if asked else None
-    found = spending(Store(str(store) if "://" in str(store) else store), carbon)
+    found = spending(Store(store), carbon)
     if output is not None:
         from matscreen.commands.ledger_figure import write_figure
 

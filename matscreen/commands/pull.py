@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
 from matscreen.errors import SourceError
 
 if TYPE_CHECKING:
@@ -136,11 +137,8 @@ def pull(
         Path | None,
         typer.Option("--json", help="Write the numbers here as well.", metavar="FILE"),
     ] = None,
-    store: Annotated[
-        Path,
-        typer.Option(envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"),
-    ] = Path(".matscreen/store"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
 ) -> None:
     """Pull candidates from databases or files into the store; each page is saved as it arrives.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
 from matscreen.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,13 +36,8 @@ def rank(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Write candidates.csv and .parquet."),
     ] = None,
-    store: Annotated[
-        Path,
-        typer.Option(
-            "--store", envvar="MATSCREEN_STORE", help="Folder of the Delta tables.", metavar="DIR"
-        ),
-    ] = Path(".matscreen/store"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
 ) -> None:
     """Rank with what the store knows: nothing is described, trained or predicted.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
 
 if TYPE_CHECKING:
     from matscreen.active import Round
@@ -26,10 +27,8 @@ def simulate(
     source: Annotated[
         list[str] | None, typer.Option(help="Sources instead of the screen's own.")
     ] = None,
-    store: Annotated[
-        Path, typer.Option(envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR")
-    ] = Path(".matscreen/store"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
 ) -> None:
     """Simulate what teaches most about the best switches, retrain, repeat.
 
@@ -48,7 +47,7 @@ def simulate(
 
     allowed, asked = Budget.parse(budget), load_screen(screen)
     console = terminal()
-    opened = Store(str(store) if "://" in str(store) else store)
+    opened = Store(store)
     with stages_bars(quiet=quiet) as progress, recorded(opened, "simulate") as spent:
         rounds = active_learning(
             opened,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, StoreOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -20,21 +22,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-StoreOption = Annotated[
-    Path,
-    typer.Option(
-        "--store", envvar="MATSCREEN_STORE", help="Folder or URL of the store.", metavar="DIR"
-    ),
-]
 TablesOption = Annotated[
     list[str] | None, typer.Option("--table", help="Only this table; may be repeated.")
 ]
-DEFAULT: Path = Path(".matscreen/store")
 RESULTS: Path = Path("results")
 
 
 @app.command()
-def info(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
+def info(store: StoreOption = DEFAULT_STORE, table: TablesOption = None) -> None:
     """Show rows, files, sizes and versions of every table.
 
     Examples:
@@ -53,7 +48,7 @@ def info(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
 
 
 @app.command()
-def compact(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
+def compact(store: StoreOption = DEFAULT_STORE, table: TablesOption = None) -> None:
     """Join the small files that many pages leave; rows and older versions stay.
 
     Safe while others read and write.
@@ -74,7 +69,7 @@ def compact(store: StoreOption = DEFAULT, table: TablesOption = None) -> None:
 
 @app.command()
 def vacuum(
-    store: StoreOption = DEFAULT,
+    store: StoreOption = DEFAULT_STORE,
     table: TablesOption = None,
     days: Annotated[
         float, typer.Option(help="Files stay this long after they went out of use.", min=1.0)
@@ -121,7 +116,7 @@ def vacuum(
 @app.command()
 def history(
     name: Annotated[str, typer.Argument(help="Table.")],
-    store: StoreOption = DEFAULT,
+    store: StoreOption = DEFAULT_STORE,
     last: Annotated[int, typer.Option(help="Show this many versions.", min=1)] = 20,
 ) -> None:
     """Show the latest versions of a table: when, and by what."""
@@ -147,7 +142,7 @@ def history(
 def restore(
     name: Annotated[str, typer.Argument(help="Table.")],
     version: Annotated[int, typer.Argument(help="Version whose rows come back.", min=0)],
-    store: StoreOption = DEFAULT,
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Bring the rows of an older version back, as a new version.
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from matscreen.dataset_training import DatasetTraining
-
-DEFAULT_STORE = Path(".matscreen/store")
 
 
 def train(
@@ -45,13 +45,8 @@ def train(
         typer.Option("--from", help="Kept model to learn on top of, if it helps.", metavar="DIR"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw, folds and models.")] = 0,
-    store: Annotated[
-        Path,
-        typer.Option(
-            "--store", envvar="MATSCREEN_STORE", help="Folder of the tables.", metavar="DIR"
-        ),
-    ] = DEFAULT_STORE,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    quiet: QuietOption = False,
 ) -> None:
     """Train a surrogate for every property with labels, and show how well it predicts.
 
@@ -203,7 +198,7 @@ def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) ->
     from matscreen.power import Ledger
     from matscreen.store import Store
 
-    opened = Store(str(store) if "://" in str(store) else store)
+    opened = Store(store)
     ledger = Ledger("train")
     with stages_bars(quiet=quiet) as progress:
         stages.load_bundle(opened, progress=progress)
