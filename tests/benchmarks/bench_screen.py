@@ -7,8 +7,8 @@ the Magpie features, a random forest of 100 trees a property, trained on the sam
 each on one core and divided by the cores; it has no intervals, no gates and no Monte Carlo. It needs
 pandas < 3 and so an environment of its own (`make bench-screen` makes it in `.matscreen/peer`).
 
-Writes results/bench/screen.json: candidates, seconds, peak_mb (the driver and all workers at their
-largest, added), peer_seconds, ratio; and, since other work on the machine only adds to wall time,
+Writes results/bench/screen.json: candidates, seconds, peak_mb (the driver and all workers at the
+same moment, pages that they share counted once), peer_seconds, ratio; and, since other work on the machine only adds to wall time,
 processor_ratio, which compares processor seconds, and the load before the run.
 
     python tests/benchmarks/bench_screen.py --count 10000 --count 100000
@@ -20,7 +20,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_matminer import peer_python
+from memory_watch import watch_memory
 
 from matscreen import compositions
 from matscreen.composition_screening import DESCRIPTOR_SET, screen_compositions
@@ -68,22 +68,19 @@ json.dump({"describe": middle - start, "predict": end - middle}, sys.stdout)
 def run_ours(root: str, count: int, workers: int, dask: str | None) -> dict[str, Any]:
     """Screen once; runs in a process of its own, so that its memory is its own."""
     load, started = os.getloadavg()[0], time.perf_counter()
-    with open_engine(dask, workers=workers) as engine:
+    with watch_memory() as peak, open_engine(dask, workers=workers) as engine:
         finished = screen_compositions(
             load_screen("synapse"), Store(root), f"{root}/results", count=count, engine=engine
         )
     seconds = time.perf_counter() - started
     about = finished.result.provenance
     trained = about["seconds"]["train"]
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {
         "candidates": count,
         "seconds": seconds - trained,
-        "peak_mb": own + (workers * largest if workers > 1 else 0.0),
+        "peak_mb": peak.together,
         "load_before": load,
-        "driver_mb": own,
-        "largest_worker_mb": largest,
+        "largest_worker_mb": peak.largest_child,
         "ranked_rows": finished.result.counts["ranked"],
         "feasible_rows": finished.result.counts["feasible"],
         "engine": about["compositions"]["engine"],
@@ -157,8 +154,8 @@ def main() -> None:
             records.append(record)
             print(
                 f"{count:,} candidates, {record['ranked_rows']:,} rows: {record['seconds']:.1f} s, "
-                f"{record['microseconds_a_candidate']:.0f} µs each, {record['peak_mb']:.0f} MiB "
-                f"({record['driver_mb']:.0f} the driver); peer {peer or float('nan'):.0f} s",
+                f"{record['microseconds_a_candidate']:.0f} µs each, {record['peak_mb']:.0f} MiB; "
+                f"peer {peer or float('nan'):.0f} s",
                 flush=True,
             )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
