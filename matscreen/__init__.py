@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matscreen.api import (
         describe,
+        explain_candidate,
         export,
         featurize,
         list_datasets,
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
         train_dataset,
     )
     from matscreen.config import Screen, load_screen
+    from matscreen.energy_response import sensitivities, sweep
     from matscreen.errors import MatscreenError
     from matscreen.identity import structure_id
-    from matscreen.insight import figure, importances, partial_dependence
+    from matscreen.insight import importances, partial_dependence
     from matscreen.mechanisms.device import Device
+    from matscreen.notebook.cards import card
+    from matscreen.notebook.drawing import figure
+    from matscreen.notebook.tables import table
     from matscreen.own_models import fit, load_model
     from matscreen.store import Store
     from matscreen.structures import Crystal
+    from matscreen.validating import replay_learning, validate
 
 # moyo reports on every supercell that some of its operations do not fit; nothing here uses those.
 logging.getLogger("moyo").setLevel(logging.ERROR)
@@ -50,10 +56,12 @@ _HOME = {
     "MatscreenError": "matscreen.errors",
     "Screen": "matscreen.config",
     "Store": "matscreen.store",
+    "card": "matscreen.notebook.cards",
     "describe": "matscreen.api",
+    "explain_candidate": "matscreen.api",
     "export": "matscreen.api",
     "featurize": "matscreen.api",
-    "figure": "matscreen.insight",
+    "figure": "matscreen.notebook.drawing",
     "fit": "matscreen.own_models",
     "importances": "matscreen.insight",
     "list_datasets": "matscreen.api",
@@ -64,12 +72,17 @@ _HOME = {
     "pull": "matscreen.api",
     "rank": "matscreen.api",
     "read_dataset": "matscreen.api",
+    "replay_learning": "matscreen.validating",
     "screen": "matscreen.api",
+    "sensitivities": "matscreen.energy_response",
     "simulate": "matscreen.api",
     "structure_id": "matscreen.identity",
+    "sweep": "matscreen.energy_response",
     "switching_energy": "matscreen.api",
+    "table": "matscreen.notebook.tables",
     "train": "matscreen.api",
     "train_dataset": "matscreen.api",
+    "validate": "matscreen.validating",
 }
 
 __version__ = "0.1.0"
@@ -79,7 +92,9 @@ __all__ = [
     "MatscreenError",
     "Screen",
     "Store",
+    "card",
     "describe",
+    "explain_candidate",
     "export",
     "featurize",
     "figure",
@@ -93,12 +108,17 @@ __all__ = [
     "pull",
     "rank",
     "read_dataset",
+    "replay_learning",
     "screen",
+    "sensitivities",
     "simulate",
     "structure_id",
+    "sweep",
     "switching_energy",
+    "table",
     "train",
     "train_dataset",
+    "validate",
 ]
 
 

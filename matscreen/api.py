@@ -12,6 +12,7 @@ from matscreen.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from matscreen.explain import Explanation
     from matscreen.mechanisms.base import SwitchingEnergy
     from matscreen.mechanisms.device import Device
     from matscreen.screening import Screening
@@ -37,12 +38,15 @@ def pull(store: Store, spec: str, *, refresh: bool = False, **options: Any) -> p
         The candidates of that source, rows of the `candidates` table.
     """
     from matscreen import stages
+    from matscreen.notebook.progress import bars
     from matscreen.sources import open_source
 
-    if spec in {"bundle", "store"}:
-        pulled = stages.select(store, spec)
-    else:
-        pulled = stages.pull(store, open_source(spec, **options), spec=spec, refresh=refresh)
+    with bars() as progress:
+        if spec in {"bundle", "store"}:
+            pulled = stages.select(store, spec, progress=progress)
+        else:
+            source = open_source(spec, **options)
+            pulled = stages.pull(store, source, spec=spec, refresh=refresh, progress=progress)
     table: pd.DataFrame = store.read("candidates").to_pandas()
     return table[table["structure_id"].isin(pulled.ids)].reset_index(drop=True)
 
@@ -50,8 +54,10 @@ def pull(store: Store, spec: str, *, refresh: bool = False, **options: Any) -> p
 def describe(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     """Compute missing descriptors and return the whole descriptor table."""
     from matscreen import stages
+    from matscreen.notebook.progress import bars
 
-    stages.describe(store, set)
+    with bars() as progress:
+        stages.describe(store, set, progress=progress)
     table: pd.DataFrame = store.read(f"descriptors_{set}").to_pandas()
     return table
 
@@ -71,8 +77,10 @@ def simulate(
         MissingDependencyError: The calculator needs an extra that is not installed.
     """
     from matscreen import stages
+    from matscreen.notebook.progress import bars
 
-    stages.simulate(store, simulation, ids, calculator)
+    with bars() as progress:
+        stages.simulate(store, simulation, ids, calculator, progress=progress)
     labels: pd.DataFrame = store.read("labels").to_pandas()
     mine = labels["structure_id"].isin(list(ids))
     return labels[mine & labels["method"].str.startswith(f"{simulation}/")].reset_index(drop=True)
@@ -83,8 +91,10 @@ def train(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     import pandas as pd
 
     from matscreen import stages
+    from matscreen.notebook.progress import bars
 
-    cards = stages.train(store, set)
+    with bars() as progress:
+        cards = stages.train(store, set, progress=progress)
     return pd.DataFrame(
         [{"property": c["property"], "n_labels": c["n_labels"], **c["metrics"]} for c in cards]
     )
@@ -194,8 +204,10 @@ def train_dataset(
 def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     """Predict every trained property and return the `predictions` table."""
     from matscreen import stages
+    from matscreen.notebook.progress import bars
 
-    stages.predict(store, set)
+    with bars() as progress:
+        stages.predict(store, set, progress=progress)
     table: pd.DataFrame = store.read("predictions").to_pandas()
     return table
 
@@ -203,9 +215,12 @@ def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
 def rank(screen: Screen | str, store: Store) -> pd.DataFrame:
     """Rank the candidates of a screen with what the store knows now."""
     from matscreen import screening, stages
+    from matscreen.notebook.progress import bars
 
     asked = screen if isinstance(screen, Screen) else load_screen(screen)
-    return screening.rank(asked, store, [stages.select(store, spec) for spec in asked.sources])
+    with bars() as progress:
+        pulled = [stages.select(store, spec, progress=progress) for spec in asked.sources]
+        return screening.rank(asked, store, pulled, progress=progress)
 
 
 def screen(
@@ -216,10 +231,43 @@ def screen(
     sources: Sequence[str] | None = None,
 ) -> Screening:
     """Run a whole screen and leave its files; `.ranking` of the result is the table."""
+    from matscreen.notebook.progress import bars
     from matscreen.screening import run_screen
 
     asked = screen if isinstance(screen, Screen) else load_screen(screen)
-    return run_screen(asked, store, folder, sources=sources)
+    with bars() as progress:
+        return run_screen(asked, store, folder, sources=sources, progress=progress)
+
+
+def explain_candidate(
+    store: Store,
+    screen: Screen | str,
+    candidate: str,
+    *,
+    mechanisms: Sequence[str] | None = None,
+) -> list[Explanation]:
+    """Explain a candidate: what its energy is made of, what is uncertain, and what to do next.
+
+    Args:
+        store: Where the tables live; surrogates are trained where predictions are missing.
+        screen: A shipped screen, the path of a TOML file, or a screen; its device counts.
+        candidate: A reduced formula, a structure id, or the path of a structure file.
+        mechanisms: Mechanisms instead of the screen's own.
+
+    Returns:
+        One explanation a mechanism, of the phase that it ranks best; `card` shows one.
+
+    Raises:
+        InputError: There is no such candidate, or a file with no or several structures was given.
+    """
+    from matscreen import explanation
+    from matscreen.notebook.progress import bars
+
+    asked = screen if isinstance(screen, Screen) else load_screen(screen)
+    if mechanisms is not None:
+        asked = asked.model_copy(update={"mechanisms": tuple(mechanisms)})
+    with bars() as progress:
+        return explanation.explain_candidate(store, asked, candidate, progress=progress)
 
 
 def export(ranking: pd.DataFrame, path: str | Path) -> Path:

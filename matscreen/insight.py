@@ -1,4 +1,4 @@
-"""What a surrogate looks at, as tables and figures for a notebook."""
+"""What a surrogate looks at, as tables that `figure` draws."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from matscreen.own_models import Model, load_model
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
-    from matscreen.report.explanations import Curve
     from matscreen.store import Store
 
 _DRAWN = 40
-_BUTTONS = 26
 
 
 def importances(
@@ -136,100 +133,6 @@ def partial_dependence(
             "values": np.sort(found.observed[0]).tolist(),
         }
     return table
-
-
-def figure(*tables: pd.DataFrame) -> go.Figure:
-    """Draw tables of `importances` or `partial_dependence` in the style of the report.
-
-    Several tables of partial dependence on one descriptor each become small multiples over one
-    scale; a table of a pair becomes a heat map.
-
-    Raises:
-        InputError: No such table, or several that do not go into one figure.
-    """
-    from matscreen.report import explanation_figures as figures
-    from matscreen.report.explanations import Bar
-    from matscreen.report.palette import LIGHT
-
-    kinds = {str(table.attrs.get("kind")) for table in tables}
-    single = tables[0] if len(tables) == 1 else None
-    if kinds == {"importances"} and single is not None:
-        attrs = single.attrs
-        rows = zip(single[attrs["by"]], single["importance"], single["standard_error"], strict=True)
-        drawn = figures.importance_figure(
-            [Bar(str(name), float(rise), float(error)) for name, rise, error in rows],
-            unit=attrs["unit"],
-            spelled=attrs["by"] == "column",
-        )
-        if drawn is None:
-            raise InputError("a constant model looks at nothing: there is no bar to draw")
-    elif kinds == {"partial_dependence"} and single is not None and _is_pair(single):
-        first, second = single.attrs["columns"]
-        plane = single.pivot(index=first, columns=second, values="average")
-        drawn = figures.pair_figure(
-            (plane.index.to_numpy(float).tolist(), plane.columns.to_numpy(float).tolist()),
-            plane.to_numpy().tolist(),
-            columns=(first, second),
-            units=tuple(single.attrs["column_units"]),
-            unit=single.attrs["unit"],
-            name=single.attrs["property"],
-        )
-    elif kinds == {"partial_dependence"} and not any(map(_is_pair, tables)):
-        drawn = _panels(tables)
-    else:
-        raise InputError(
-            "figure draws one table of importances, one of partial dependence on a pair, or "
-            f"several of partial dependence on one descriptor; got {len(tables)} of "
-            f"{', '.join(sorted(kinds)) or 'nothing'}"
-        )
-    width = 720 if len(tables) > 1 else 620
-    # A notebook may be dark, and its buttons lie over the top of a figure.
-    return drawn.figure.update_layout(
-        height=drawn.height + _BUTTONS,
-        width=width,
-        margin={"t": 8 + _BUTTONS},
-        paper_bgcolor=LIGHT["paper"],
-        plot_bgcolor=LIGHT["paper"],
-    )
-
-
-def _panels(tables: Sequence[pd.DataFrame]) -> Any:
-    from matscreen.properties import PROPERTIES
-    from matscreen.report.explanation_figures import dependence_figure
-
-    named = {table.attrs["property"] for table in tables}
-    if len(named) > 1:
-        raise InputError(f"panels share the scale of one property, got {', '.join(sorted(named))}")
-    (name,) = named
-    entry = PROPERTIES.get(name)
-    return dependence_figure(
-        [_curve(table) for table in tables],
-        name=name,
-        unit=tables[0].attrs["unit"],
-        logarithmic=entry is not None and entry.scale == "log",
-    )
-
-
-def _curve(table: pd.DataFrame) -> Curve:
-    from matscreen.report.explanations import Curve
-
-    attrs = table.attrs
-    (column,) = attrs["columns"]
-    return Curve(
-        column=column,
-        unit=attrs["column_units"][0],
-        grid=tuple(table[column]),
-        average=tuple(table["average"]),
-        lower=tuple(table["lower"]),
-        upper=tuple(table["upper"]),
-        in_domain=tuple(table["in_domain"]),
-        individual=tuple(map(tuple, attrs["individual"])),
-        values=tuple(attrs["values"]),
-    )
-
-
-def _is_pair(table: pd.DataFrame) -> bool:
-    return len(table.attrs["columns"]) == 2
 
 
 def _explanation(

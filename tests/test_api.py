@@ -62,6 +62,14 @@ def test_public_functions_explain_themselves(name):
     assert (getattr(matscreen, name).__doc__ or "").strip()
 
 
+def test_no_public_name_is_that_of_a_module():
+    # Importing a module sets it as an attribute of its package, over the public name.
+    from importlib.util import find_spec
+
+    names = [name for name in matscreen.__all__ if name[0].islower()]
+    assert [name for name in names if find_spec(f"matscreen.{name}") is not None] == []
+
+
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'matscreen' has no attribute 'absent'"):
         _ = matscreen.absent

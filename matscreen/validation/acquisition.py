@@ -45,12 +45,14 @@ class Replay:
         features: What is known of each material beforehand, (n, p).
         target: Values, (n,).
         lowest: What the value must exceed for the material to be of use, (n,).
+        formulas: Formula of each material; empty where nobody asks for it.
     """
 
     name: str
     features: npt.NDArray[np.float64]
     target: npt.NDArray[np.float64]
     lowest: npt.NDArray[np.float64]
+    formulas: tuple[str, ...] = ()
 
     @property
     def feasible(self) -> npt.NDArray[np.bool_]:
@@ -83,6 +85,7 @@ def bundle_wells(bundle: Path | None = None) -> Replay:
         features,
         np.log10(np.maximum(value, 1e-6)),
         np.log10(NOISE / volume),
+        tuple(crystal.formula for crystal in batch),
     )
 
 
@@ -92,8 +95,14 @@ def bundle_vacancies(bundle: Path | None = None) -> Replay:
     Raises:
         InputError: The folder holds no bundle.
     """
-    _, value, features = _bundle_pool(bundle, "oxygen_vacancy_formation_energy")
-    return Replay("vacancy energy, oxides of the bundle", features, value, np.zeros(len(value)))
+    batch, value, features = _bundle_pool(bundle, "oxygen_vacancy_formation_energy")
+    return Replay(
+        "vacancy energy, oxides of the bundle",
+        features,
+        value,
+        np.zeros(len(value)),
+        tuple(crystal.formula for crystal in batch),
+    )
 
 
 def _bundle_pool(
@@ -168,27 +177,50 @@ def published_perovskites(mirror: Path) -> Replay:
 def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
     """Count the simulations until half of the best 5 % are found.
 
-    Ten random materials to begin with, then five unlike ones a round, those that promise most, by
-    the rule of `matscreen.active` at equal cost. With k materials sought, that is the expected
-    improvement on the k-th best found, times the probability of being feasible, under an ensemble
-    of extremely randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the
-    uncertainty. ``random`` takes them as they come.
-
     Args:
         replay: The pool.
         seed: Seed of the first ten and of the trees.
         strategy: ``expected_improvement`` or ``random``.
     """
+    found = found_so_far(replay, simulation_order(replay, seed=seed, strategy=strategy))
+    return int(np.searchsorted(found, half_of_the_best(replay))) + 1
+
+
+def half_of_the_best(replay: Replay) -> int:
+    """Return how many of the best 5 % are half of them, rounded up."""
+    return (len(replay.wanted) + 1) // 2
+
+
+def found_so_far(replay: Replay, order: list[int]) -> npt.NDArray[np.int64]:
+    """Count the best 5 % that are found after each simulation of an order."""
+    return np.cumsum(np.isin(order, replay.wanted)).astype(np.int64)
+
+
+def simulation_order(replay: Replay, *, seed: int, strategy: str) -> list[int]:
+    """Choose what to simulate, one material after the other, until half of the best are found.
+
+    Ten random materials to begin with, then five unlike ones a round, those that promise most, by
+    the rule of `matscreen.active` at equal cost. With k materials sought, that is the expected
+    improvement on the k-th best found, times the probability of being feasible, under an ensemble
+    of extremely randomised trees (Geurts, Ernst and Wehenkel 2006), whose spread is the
+    uncertainty. ``random`` takes all of them as they come.
+
+    Args:
+        replay: The pool.
+        seed: Seed of the first ten and of the trees.
+        strategy: ``expected_improvement`` or ``random``.
+
+    Returns:
+        Rows of the pool in the order of their simulation.
+    """
     from sklearn.ensemble import ExtraTreesRegressor
 
-    n, wanted = len(replay.target), set(replay.wanted.tolist())
-    sought = (len(wanted) + 1) // 2
-    order = np.random.default_rng(seed).permutation(n).tolist()
-    known = order if strategy == "random" else order[:INITIAL]
-    while True:
-        found = np.cumsum([index in wanted for index in known])
-        if found[-1] >= sought:
-            return int(np.searchsorted(found, sought)) + 1
+    n, sought = len(replay.target), half_of_the_best(replay)
+    order: list[int] = np.random.default_rng(seed).permutation(n).tolist()
+    if strategy == "random":
+        return order
+    known = order[:INITIAL]
+    while found_so_far(replay, known)[-1] < sought:
         rest = np.setdiff1d(np.arange(n), known)
         forest = ExtraTreesRegressor(
             TREES, min_samples_leaf=2, max_features=0.33, random_state=seed
@@ -203,6 +235,7 @@ def simulations_needed(replay: Replay, *, seed: int, strategy: str) -> int:
             score, replay.features[rest], [str(index) for index in rest], BATCH, length=BATCH_LENGTH
         )
         known = [*known, *rest[picks].tolist()]
+    return known
 
 
 def replay_table(
