@@ -24,6 +24,7 @@ import numpy as np
 
 from matscreen.pulling import Tally, pull_each
 from matscreen.sources import open_source
+from matscreen.sources.streams import arrivals
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
 
@@ -106,6 +107,10 @@ def main() -> None:
             source = open_source("optimade", url=url, filter="", page_limit=args.page_limit)
             # The first pull of a process also loads the libraries and compiled code.
             pull_each(Store(place / "warm"), open_source("optimade", url=url, max_items=50))
+            began = time.perf_counter()
+            sent = sum(len(each.raw.entries) for each in arrivals(source.streams()) if each.raw)
+            alone = time.perf_counter() - began
+            print(f"the server alone sends {sent} entries in {alone:.2f} s: {sent / alone:.0f}/s")
             for number in range(args.rounds):
                 store = Store(place / str(number))
                 profile = cProfile.Profile() if args.profile and number == 0 else None
