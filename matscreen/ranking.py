@@ -229,7 +229,7 @@ def column_units(columns: Sequence[str]) -> dict[str, str]:
             units[name] = "J"
         elif name.endswith("_V_per_m"):
             units[name] = "V/m"
-        elif name.rsplit("_", 1)[-1] in ("V", "K", "A", "s"):
+        elif name.rsplit("_", 1)[-1] in ("V", "K", "A", "C", "s"):
             units[name] = name.rsplit("_", 1)[-1]
     return units
 
