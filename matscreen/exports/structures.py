@@ -1,17 +1,18 @@
-"""Write the crystals of the best candidates as CIF files that any reader takes."""
+"""Write the crystals of the best candidates as CIF and POSCAR files that any reader takes."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matscreen.atomic import write_atomically
-from matscreen.structures import Crystal, FloatArray
+from matscreen.exports.records import BY_MECHANISM, RankedCrystal, ranked_crystals
+from matscreen.structures import Crystal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,22 +20,15 @@ if TYPE_CHECKING:
 DECIMALS = 12
 """Decimals of cells and coordinates: far below the tolerance of identity, 0.01 Å."""
 
-_OURS = re.compile(r"\d{3,}_[A-Za-z0-9.-]+_[A-Za-z0-9]{1,8}\.cif")
+_NAME = r"\d{3,}_[A-Za-z0-9.-]+_[A-Za-z0-9]{1,8}"
+_CIF = ".cif"
+_POSCAR = ".POSCAR.vasp"
 _SHARED = {
     "structure_id": "structure_id",
     "energy_above_hull": "energy_above_hull_eV_per_atom",
     "source": "source",
     "source_id": "source_id",
 }
-_PER_MECHANISM = (
-    "mechanism",
-    "rank",
-    "rank_in_mechanism",
-    "feasible",
-    "energy_nominal_J",
-    "energy_lower_J",
-    "energy_upper_J",
-)
 
 
 def write_cifs(
@@ -42,7 +36,7 @@ def write_cifs(
     crystals: Mapping[str, Crystal],
     directory: str | os.PathLike[str],
     *,
-    top_k: int,
+    top_k: int | None = None,
 ) -> tuple[Path, ...]:
     """Write one CIF file for each of the first structures of a ranking.
 
@@ -57,29 +51,97 @@ def write_cifs(
         crystals: Crystal of each structure id. A structure without one (known by its composition
             only) keeps its number and gets no file.
         directory: Target folder.
-        top_k: How many structures are written at most.
+        top_k: How many structures are written at most; all by default.
 
     Returns:
         The paths written, best first.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    best = list(dict.fromkeys(ranking["structure_id"]))[:top_k]
-    digits = max(3, len(str(len(best))))
-    rows = dict(iter(ranking.groupby("structure_id", sort=False)))
-    written = []
-    for number, structure_id in enumerate(best, start=1):
-        if structure_id not in crystals:
-            continue
-        formula = str(rows[structure_id]["formula"].iloc[0])
-        short = re.sub(r"[^A-Za-z0-9]", "", structure_id)[:8]
-        name = f"{number:0{digits}d}_{_plain(formula)}_{short}.cif"
-        content = cif_text(crystals[structure_id], rows[structure_id])
-        written.append(write_atomically(folder / name, content))
-    for path in folder.glob("*.cif"):
-        if _OURS.fullmatch(path.name) and path not in written:
-            path.unlink()
+    written = [
+        write_atomically(folder / f"{each.name}{_CIF}", cif_text(each.crystal, each.rows))
+        for each in ranked_crystals(ranking, crystals, top_k=top_k)
+    ]
+    remove_earlier(folder, _CIF, written)
     return tuple(written)
+
+
+def write_poscars(
+    ranking: pd.DataFrame,
+    crystals: Mapping[str, Crystal],
+    directory: str | os.PathLike[str],
+    *,
+    top_k: int | None = None,
+) -> tuple[Path, ...]:
+    """Write one POSCAR file, by pymatgen, for each of the first structures of a ranking.
+
+    Files are named `001_BaTiO3_<first 8 characters of the structure id>.POSCAR.vasp`, which
+    pymatgen, ASE and viewers know for what they are. Sites are sorted by element; a left-handed
+    cell is inverted, because VASP takes none. The first line names the material, its place, its
+    energy with the 90 % interval, evidence and ids. Files of an earlier ranking in the same folder
+    are removed, other files stay.
+
+    Args:
+        ranking: As for `write_cifs`.
+        crystals: As for `write_cifs`.
+        directory: Target folder.
+        top_k: How many structures are written at most; all by default.
+
+    Returns:
+        The paths written, best first.
+    """
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [
+        write_atomically(folder / f"{each.name}{_POSCAR}", poscar_text(each))
+        for each in ranked_crystals(ranking, crystals, top_k=top_k)
+    ]
+    remove_earlier(folder, _POSCAR, written)
+    return tuple(written)
+
+
+def poscar_text(candidate: RankedCrystal) -> str:
+    """Return a ranked crystal as POSCAR text, fractional coordinates with 12 decimals."""
+    from pymatgen.io.vasp import Poscar
+
+    wrapped = _with_wrapped_coords(candidate.crystal).to_pymatgen()
+    comment = _one_line(candidate)
+    text = Poscar(wrapped, comment=comment, sort_structure=True).get_str(
+        significant_figures=DECIMALS
+    )
+    return str(text)
+
+
+def _one_line(candidate: RankedCrystal) -> str:
+    """Say what a structure is and what the ranking makes of it, in one line."""
+    facts = candidate.facts()
+    words = [str(facts["formula"])]
+    if "rank" in facts:
+        words.append(f"rank {facts['rank']}")
+    if "mechanism" in facts:
+        words.append(str(facts["mechanism"]))
+    if "energy_nominal_J" in facts:
+        words.append(f"{facts['energy_nominal_J']:.3g} J")
+    if "energy_lower_J" in facts and "energy_upper_J" in facts:
+        words.append(f"(90 %: {facts['energy_lower_J']:.3g} to {facts['energy_upper_J']:.3g} J)")
+    words += [
+        str(facts[name]) for name in ("evidence", "structure_id", "source_id") if name in facts
+    ]
+    return " ".join(" ".join(words).split())
+
+
+def remove_earlier(folder: Path, suffix: str, written: Sequence[Path]) -> None:
+    """Remove the numbered files of an earlier ranking from a folder.
+
+    Args:
+        folder: The folder.
+        suffix: End of their names.
+        written: Files that stay.
+    """
+    ours = re.compile(_NAME + re.escape(suffix))
+    for path in folder.iterdir():
+        if ours.fullmatch(path.name) and path not in written:
+            path.unlink()
 
 
 def cif_text(crystal: Crystal, rows: pd.DataFrame | None = None) -> str:
@@ -91,15 +153,15 @@ def cif_text(crystal: Crystal, rows: pd.DataFrame | None = None) -> str:
     """
     from pymatgen.io.cif import CifWriter
 
-    wrapped = Crystal(crystal.lattice, crystal.atomic_numbers, _wrapped(crystal.frac_coords))
-    file = CifWriter(wrapped.to_pymatgen(), significant_figures=DECIMALS).cif_file
+    wrapped = _with_wrapped_coords(crystal).to_pymatgen()
+    file = CifWriter(wrapped, significant_figures=DECIMALS).cif_file
     if rows is not None and len(rows):
         (block,) = file.data.values()
         first = rows.iloc[0]
         for column, item in _SHARED.items():
             if column in rows:
                 block.data[f"_matscreen_{item}"] = _value(first[column])
-        columns = [column for column in _PER_MECHANISM if column in rows]
+        columns = [column for column in BY_MECHANISM if column in rows]
         for column in columns:
             block.data[f"_matscreen_{column}"] = [_value(value) for value in rows[column]]
         if columns:
@@ -107,10 +169,11 @@ def cif_text(crystal: Crystal, rows: pd.DataFrame | None = None) -> str:
     return str(file) + "\n"
 
 
-def _wrapped(coords: FloatArray) -> FloatArray:
-    """Return coordinates that print in [0, 1): neither -0 nor 1.000000000000."""
-    result = np.round(coords - np.floor(coords), DECIMALS)
-    return np.asarray(np.where(result >= 1.0, 0.0, result) + 0.0)
+def _with_wrapped_coords(crystal: Crystal) -> Crystal:
+    """Return a crystal whose coordinates print in [0, 1): neither -0 nor 1.000000000000."""
+    coords = np.round(crystal.frac_coords - np.floor(crystal.frac_coords), DECIMALS)
+    wrapped = np.where(coords >= 1.0, 0.0, coords) + 0.0
+    return Crystal(crystal.lattice, crystal.atomic_numbers, wrapped)
 
 
 def _value(value: Any) -> str:
@@ -121,7 +184,3 @@ def _value(value: Any) -> str:
     # None, NaN of pandas and empty text are the unknown value of CIF.
     text = "" if value is None or value != value else str(value)  # noqa: PLR0124
     return text.strip() or "?"
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")

@@ -59,3 +59,29 @@ def ranking(crystals) -> pd.DataFrame:
     table.attrs["units"] = {"energy_nominal_J": "J", "energy_above_hull": "eV/atom"}
     table.attrs["made_at"] = "a moment that differs between runs"
     return table
+
+
+@pytest.fixture
+def awkward(ranking) -> pd.DataFrame:
+    """Return the ranking with every kind of column, and texts that formats stumble over."""
+    table = ranking.assign(
+        energy_lower_J=[1e-19, 1e-17, 0.0, np.nan, 0.1, 1.0],
+        energy_upper_J=[1e-17, 3e-17, 1e-15, np.nan, 0.5, 2e7],
+        evidence=["mlip", "prior", "prior", "measured", "prior", "prior"],
+        source_id=["1000017", "=1+1", "1000017", None, "a, b", "=1+1"],
+        film_plane=["001", "True", "001", None, "110", "True"],
+        spacegroup=[99.0, 161.0, 99.0, np.nan, np.nan, 161.0],
+        prototype=["T", 'say "a b"', "T", "", "x", 'say "a b"'],
+        band_gap=[3.2, 3.7, 3.2, 3.25, np.nan, 3.7],
+        band_gap_evidence=["mlip"] * 6,
+    )
+    units = {name: "J" for name in table if name.endswith("_J")}
+    table.attrs = {"units": {**units, "energy_above_hull": "eV/atom", "band_gap": "eV"}}
+    return table
+
+
+@pytest.fixture
+def best(awkward) -> dict[str, dict]:
+    """Return what each structure's best row holds, by structure id."""
+    rows = awkward.drop_duplicates("structure_id").set_index("structure_id")
+    return {str(name): row.to_dict() for name, row in rows.iterrows()}

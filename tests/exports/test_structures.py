@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from matscreen.exports import write_cifs
+from matscreen.exports import write_cifs, write_poscars
 from matscreen.identity import structure_id
 from matscreen.structures import Crystal
 
@@ -116,3 +116,76 @@ def test_odd_formulas_make_plain_file_names(batio3, tmp_path):
 def test_nothing_to_write_makes_an_empty_folder(ranking, crystals, tmp_path):
     assert write_cifs(ranking.iloc[:0], crystals, tmp_path / "s", top_k=5) == ()
     assert (tmp_path / "s").is_dir()
+
+
+@pytest.fixture
+def poscars(awkward, crystals, tmp_path):
+    return write_poscars(awkward, crystals, tmp_path / "poscar")
+
+
+def test_pymatgen_and_ase_read_a_poscar_by_its_name_alone(poscars, crystals):
+    import ase.io
+    from pymatgen.core import Structure
+
+    assert [path.name[:10] for path in poscars] == [
+        "001_BaTiO3",
+        "002_LiNbO3",
+        "003_SrTiO3",
+        "004_Mg5Zr3",
+    ]
+    originals = list(crystals.items())
+    for path, place in zip(poscars, (0, 2, 1, 3), strict=True):
+        expected, original = originals[place]
+        for again in (
+            Crystal.from_pymatgen(Structure.from_file(path)),
+            Crystal.from_ase(ase.io.read(path)),
+        ):
+            assert structure_id(again) == expected
+            np.testing.assert_allclose(again.lattice, original.lattice, atol=1e-11)
+            _same_sites(again, original)
+
+
+def _same_sites(one: Crystal, other: Crystal) -> None:
+    """Compare sites whatever their order, coordinates modulo the cell."""
+    assert sorted(one.atomic_numbers) == sorted(other.atomic_numbers)
+    for z, coords in zip(one.atomic_numbers, one.frac_coords, strict=True):
+        offsets = other.frac_coords[other.atomic_numbers == z] - coords
+        assert np.abs(offsets - np.round(offsets)).max(axis=1).min() < 1e-11
+
+
+def test_each_element_stands_once_in_a_poscar(poscars):
+    symbols = poscars[1].read_text().splitlines()[5].split()
+    assert sorted(symbols) == ["Li", "Nb", "O"]
+
+
+def test_the_first_line_of_a_poscar_says_what_was_ranked(poscars):
+    first = poscars[0].read_text().splitlines()[0]
+    words = first.split()
+    assert words[:5] == ["BaTiO3", "rank", "1", "ferroelectric", "1.23e-18"]
+    assert "(90 %: 1e-19 to 1e-17 J) mlip" in first
+    assert words[-1] == "1000017"
+
+
+def test_a_left_handed_cell_is_inverted_for_vasp(batio3, tmp_path):
+    from pymatgen.core import Structure
+
+    left = Crystal(-batio3.lattice, batio3.atomic_numbers, batio3.frac_coords)
+    rows = _one_row(left)
+    (path,) = write_poscars(rows, {"x": left}, tmp_path)
+    again = Structure.from_file(path)
+    assert np.linalg.det(again.lattice.matrix) > 0
+    assert structure_id(Crystal.from_pymatgen(again)) == structure_id(batio3)
+
+
+def _one_row(crystal: Crystal):
+    import pandas as pd
+
+    return pd.DataFrame({"structure_id": ["x"], "formula": [crystal.formula]})
+
+
+def test_a_new_ranking_replaces_old_poscars_and_only_those(poscars, awkward, crystals):
+    folder = poscars[0].parent
+    (folder / "POSCAR").write_text("keep")
+    (folder / "001_BaTiO3_x.cif").write_text("keep")
+    now = write_poscars(awkward.iloc[3:4], crystals, folder)
+    assert {path.name for path in folder.iterdir()} == {"POSCAR", "001_BaTiO3_x.cif", now[0].name}
