@@ -270,19 +270,58 @@ def explain_candidate(
         return explanation.explain_candidate(store, asked, candidate, progress=progress)
 
 
-def export(ranking: pd.DataFrame, path: str | Path) -> Path:
-    """Write a ranking as `.csv` or `.parquet`, chosen by the suffix.
+def export(
+    ranking: pd.DataFrame | str | Path,
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    store: Store | None = None,
+    top: int | None = None,
+    mechanism: str | None = None,
+    infeasible: bool = False,
+) -> Path:
+    """Write a ranking in one format: a table, crystals, input folders or what to cite.
+
+    Tables (csv, parquet, json, xlsx, and citation) hold every row unless `top` is given. The others
+    (cif, poscar, extxyz, ase, optimade, pymatgen, vasp, espresso, gpaw) hold the best feasible
+    materials that have a crystal. What is at the path already is replaced.
+
+    Args:
+        ranking: A ranking, or the folder of a finished screen.
+        path: Target file; a folder for cif, poscar and the input folders.
+        format: Name of the format; by default what the suffix of the path means: .csv, .parquet,
+            .json, .xlsx, .bib, .extxyz, .xyz, .db (ASE) or .jsonl (OPTIMADE).
+        store: Store that was ranked, where the crystals are.
+        top: How many materials; by default all rows of a table, and 30 crystals or as many as the
+            screen exports.
+        mechanism: Only the rows of this mechanism.
+        infeasible: Take infeasible materials too, after the feasible ones.
+
+    Returns:
+        The path written.
 
     Raises:
-        InputError: The suffix is neither.
+        InputError: The format is unknown, nothing is feasible, or no crystal is at hand.
     """
-    from matscreen.exports import write_csv, write_parquet
+    import pandas as pd
+
+    from matscreen.exporting import export_screen, format_of
+    from matscreen.finished_screens import FinishedScreen, read_finished
 
     target = Path(path)
-    writers = {".csv": write_csv, ".parquet": write_parquet}
-    if target.suffix not in writers:
-        raise InputError(f"cannot export to {target.suffix!r}; use one of {', '.join(writers)}")
-    writers[target.suffix](ranking, target)
+    if isinstance(ranking, pd.DataFrame):
+        screen = FinishedScreen(ranking, {})
+    else:
+        screen = read_finished(ranking)
+    export_screen(
+        screen,
+        {format or format_of(target): target},
+        store=store,
+        top=top,
+        mechanism=mechanism,
+        infeasible=infeasible,
+        force=True,
+    )
     return target
 
 

@@ -1,0 +1,180 @@
+"""The formats that a ranking is exported in, by name: what each writes, and from what."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from matscreen import exports
+from matscreen.errors import InputError
+from matscreen.exports.records import ranked_crystals
+from matscreen.finished_screens import FinishedScreen
+from matscreen.simulations.dft_inputs import Code, Task
+from matscreen.structures import Crystal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What of a ranking is exported.
+
+    Attributes:
+        screen: Where it comes from; its ranking holds the chosen rows only.
+        crystals: Crystals by structure id; empty where no format asks for them.
+        licences: Licence by source, as the entries of the store state it.
+        task: What the inputs of density functional theory compute.
+        notes: What could not be chosen, each as a sentence.
+    """
+
+    screen: FinishedScreen
+    crystals: Mapping[str, Crystal]
+    licences: Mapping[str, str]
+    task: Task = "relax"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The chosen rows, best first."""
+        return self.screen.ranking
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a ranking.
+
+    Attributes:
+        name: Name on the command line.
+        target: File, or folder where it ends with `/`, that it writes.
+        needs_crystals: Whether it writes crystals; else it writes rows.
+        write: Writes a selection to a path and returns sentences on what it left out.
+        numbered: End of the names of numbered files, of which those of an earlier ranking go.
+        folders: Whether people look for the folders that it writes, and not for their files.
+    """
+
+    name: str
+    target: str
+    needs_crystals: bool
+    write: Callable[[Selection, Path], Sequence[str]]
+    numbered: str = ""
+    folders: bool = False
+
+
+def get_format(name: str) -> Format:
+    """Return a format by its name.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    if name in FORMATS:
+        return FORMATS[name]
+    close = difflib.get_close_matches(name, FORMATS, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise InputError(f"unknown format {name!r}; {hint}known: {', '.join(FORMATS)}")
+
+
+def _csv(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_csv(chosen.rows, path)
+    return ()
+
+
+def _parquet(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_parquet(chosen.rows, path)
+    return ()
+
+
+def _json(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_json(chosen.rows, path, about=chosen.screen.about)
+    return ()
+
+
+def _xlsx(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_xlsx(chosen.rows, path, about=chosen.screen.about)
+    return ()
+
+
+def _cif(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_cifs(chosen.rows, chosen.crystals, path)
+    return ()
+
+
+def _poscar(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_poscars(chosen.rows, chosen.crystals, path)
+    return ()
+
+
+def _extxyz(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_extxyz(chosen.rows, chosen.crystals, path)
+    return ()
+
+
+def _ase(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_ase_db(chosen.rows, chosen.crystals, path)
+    return ()
+
+
+def _optimade(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_optimade(chosen.rows, chosen.crystals, path, made_at=chosen.screen.made_at)
+    return ()
+
+
+def _pymatgen(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_pymatgen(chosen.rows, chosen.crystals, path)
+    return ()
+
+
+def _citation(chosen: Selection, path: Path) -> Sequence[str]:
+    exports.write_citations(
+        chosen.rows,
+        path,
+        licences=chosen.licences,
+        descriptor_set=chosen.screen.descriptor_set,
+        versions=chosen.screen.versions,
+    )
+    return ()
+
+
+def _inputs_of(code: Code) -> Callable[[Selection, Path], Sequence[str]]:
+    def write(chosen: Selection, path: Path) -> Sequence[str]:
+        from matscreen.simulations.dft_inputs import write_dft_inputs
+
+        crystals = {
+            each.name: each.crystal for each in ranked_crystals(chosen.rows, chosen.crystals)
+        }
+        written = write_dft_inputs(crystals, path, code=code, task=chosen.task)
+        left_out = written[written["path"].isna()]
+        notes = tuple(f"{row.name}: {row.reason}" for row in left_out.itertuples(index=False))
+        if len(left_out) == len(written):
+            raise InputError(
+                f"no {chosen.task} input could be written: {'; '.join(notes)}; take more "
+                "candidates with --top, or another --task"
+            )
+        return notes
+
+    return write
+
+
+FORMATS: Final[dict[str, Format]] = {
+    each.name: each
+    for each in (
+        Format("csv", "candidates.csv", False, _csv),
+        Format("parquet", "candidates.parquet", False, _parquet),
+        Format("json", "candidates.json", False, _json),
+        Format("xlsx", "candidates.xlsx", False, _xlsx),
+        Format("citation", "citations.bib", False, _citation),
+        Format("cif", "cif/", True, _cif, numbered=".cif"),
+        Format("poscar", "poscar/", True, _poscar, numbered=".POSCAR.vasp"),
+        Format("extxyz", "candidates.extxyz", True, _extxyz),
+        Format("ase", "candidates.db", True, _ase),
+        Format("optimade", "candidates.optimade.jsonl", True, _optimade),
+        Format("pymatgen", "candidates.pymatgen.json", True, _pymatgen),
+        Format("vasp", "vasp/", True, _inputs_of("vasp"), folders=True),
+        Format("espresso", "espresso/", True, _inputs_of("espresso"), folders=True),
+        Format("gpaw", "gpaw/", True, _inputs_of("gpaw"), folders=True),
+    )
+}
+"""Formats by name."""
