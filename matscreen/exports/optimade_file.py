@@ -29,6 +29,8 @@ API_VERSION: Final = "1.2.0"
 _STANDARD: Final = {"formula", "structure_id", "chemsys"}
 """Columns that the standard has properties of its own for."""
 
+_UCUM: Final = (("µ", "u"), ("Å", "Ao"), ("²", "2"), ("³", "3"), ("atom", "{atom}"))
+
 
 def write_optimade(
     ranking: pd.DataFrame,
@@ -42,7 +44,7 @@ def write_optimade(
 
     An entry's `id` is its structure id. The columns of its best row are `_matscreen_<column>` in
     lower case, as the standard asks for, null where unknown, with unit, type and meaning in the
-    line `info`; `_matscreen_by_mechanism` lists every mechanism.
+    line `info` (units in UCUM); `_matscreen_by_mechanism` lists every mechanism.
 
     Args:
         ranking: As for `write_cifs`; units are `attrs["units"]`.
@@ -86,7 +88,7 @@ def _definitions(columns: list[Column], kinds: Mapping[str, str]) -> dict[str, d
             "sortable": True,
         }
         if column.unit:
-            entry["unit"] = column.unit
+            entry["unit"] = _ucum(column.unit)
         definitions[property_name(column.name)] = entry
     definitions[f"{PREFIX}by_mechanism"] = {
         "description": "Rank, energies in J, chances and evidence under each mechanism, best first",
@@ -94,6 +96,16 @@ def _definitions(columns: list[Column], kinds: Mapping[str, str]) -> dict[str, d
         "sortable": False,
     }
     return definitions
+
+
+def _ucum(unit: str) -> str:
+    """Return a unit as the Unified Code for Units of Measure writes it; the standard asks for it.
+
+    An ångström is `Ao`, and what is counted stands in braces.
+    """
+    for symbol, code in _UCUM:
+        unit = unit.replace(symbol, code)
+    return unit
 
 
 def _kind(name: str, candidates: tuple[RankedCrystal, ...]) -> str:

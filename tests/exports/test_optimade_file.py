@@ -90,7 +90,7 @@ def test_every_entry_is_valid_by_the_models_of_optimade(lines, best):
 def test_the_ranking_is_in_prefixed_properties_with_unit_and_type(lines, awkward, best):
     described = lines[1]["properties"]
     assert described["_matscreen_energy_nominal_j"]["unit"] == "J"
-    assert described["_matscreen_energy_above_hull"]["unit"] == "eV/atom"
+    assert described["_matscreen_energy_above_hull"]["unit"] == "eV/{atom}"
     kinds = {name: facts["type"] for name, facts in described.items()}
     assert kinds["_matscreen_rank"] == "integer"
     assert kinds["_matscreen_spacegroup"] == "integer"
@@ -106,6 +106,18 @@ def test_the_ranking_is_in_prefixed_properties_with_unit_and_type(lines, awkward
             value = expected[column]
             unknown = isinstance(value, float) and not math.isfinite(value)
             assert own[property_name(column)] == (None if unknown else value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [("µC/cm²", "uC/cm2"), ("meV/Å³", "meV/Ao3"), ("W/m/K", "W/m/K"), ("%", "%"), ("J", "J")],
+)
+def test_units_are_written_in_ucum_as_the_standard_asks_for(
+    awkward, crystals, tmp_path, unit, code
+):
+    awkward.attrs = {"units": {"band_gap": unit}}
+    path = write_optimade(awkward, crystals, tmp_path / "u.jsonl", top_k=1)
+    assert _info(path)["properties"]["_matscreen_band_gap"]["unit"] == code
 
 
 def test_the_reference_server_serves_and_filters_it(server, best):
