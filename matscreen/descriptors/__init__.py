@@ -110,6 +110,7 @@ def get_descriptor_set(name: str) -> DescriptorSet:
 
     for entry in entry_points(group="matscreen.descriptors", name=name):
         loaded = entry.load()
-        made = loaded if isinstance(loaded, DescriptorSet) else loaded()
-        return cast(DescriptorSet, made)
+        # A class with name and labels in its body has all that the protocol asks for, too.
+        ready = isinstance(loaded, DescriptorSet) and not isinstance(loaded, type)
+        return cast(DescriptorSet, loaded if ready else loaded())
     raise InputError(f"unknown descriptor set {name!r}; known: {', '.join(DESCRIPTOR_SETS)}")
