@@ -128,9 +128,8 @@ def brownmillerite(cubic: Crystal) -> tuple[Crystal, Crystal]:
     atoms.positions -= atoms.positions[b_site]
     cell = make_supercell(atoms, [[1, -1, 0], [1, 1, 0], [0, 0, 2]])
     cell.wrap(eps=1e-6)
-    edge = float(cubic.lattice[0, 0])
     oxygens = np.flatnonzero(cell.numbers == OXYGEN)
-    x, y, z = (cell.positions[oxygens] / edge).T
+    x, y, z = (cell.positions[oxygens] @ np.linalg.inv(cubic.lattice)).T
     layer = np.abs(z - 2 * np.round(z / 2)) < 1e-3
     # Rows along [110] alternate: x - y of their oxygens is 1/2 or -1/2, modulo two.
     row = np.abs((x - y - 0.5) - 2 * np.round((x - y - 0.5) / 2)) < 1e-3
