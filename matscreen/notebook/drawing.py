@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matscreen.report.result import ScreenResult
 
 _BUTTONS = 26
-View = Literal["energies", "stability"]
+View = Literal["energies", "stability", "chemistry"]
 
 
 def figure(
@@ -23,7 +23,8 @@ def figure(
     """Draw tables of this package in the style of the report.
 
     - a ranking of `screen` or `rank`, also filtered: `view="energies"` draws the intervals of the
-      best beside the reference lines, `"stability"` every candidate over its energy above hull;
+      best beside the reference lines, `"stability"` every candidate over its energy above hull,
+      `"chemistry"` the least energy of each pair of cations;
     - `importances`: bars; `partial_dependence`: curves, several as small multiples, a heat map for
       a pair;
     - `sweep`: curves, several as panels by parameter and lines by mechanism;
@@ -103,6 +104,7 @@ def _kind(table: pd.DataFrame) -> str:
 
 def _ranking(table: pd.DataFrame, view: View, application: str) -> Figure:
     from matscreen.mechanisms import reference_lines
+    from matscreen.notebook.chemistry_map import chemistry_map
     from matscreen.report.figures import energy_figure, map_figure
     from matscreen.report.reference import number_lines
 
@@ -111,10 +113,17 @@ def _ranking(table: pd.DataFrame, view: View, application: str) -> Figure:
         drawn = energy_figure(result, number_lines(reference_lines(application)))
     elif view == "stability":
         drawn = map_figure(result)
+    elif view == "chemistry":
+        drawn = chemistry_map(result.candidates)
     else:
-        raise InputError(f"a ranking has the views 'energies' and 'stability', not {view!r}")
+        raise InputError(
+            f"a ranking has the views 'energies', 'stability' and 'chemistry', not {view!r}"
+        )
     if drawn is None:
-        raise InputError(f"none of the {len(table)} rows has finite energies: nothing to draw")
+        raise InputError(
+            f"none of the {len(table)} rows has what the view {view!r} needs: finite energies"
+            + (" and two cations" if view == "chemistry" else "")
+        )
     return drawn
 
 

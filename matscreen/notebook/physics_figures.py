@@ -25,8 +25,10 @@ from matscreen.report.palette import LIGHT, series_role
 if TYPE_CHECKING:
     import pandas as pd
 
-_DECADE: Final = 20.0
+_DECADE: Final = 8.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
+_FLAT: Final = 0.01
+"""Exponents under this are not drawn."""
 _PANEL, _ALONE, _GAP, _TOP, _BOTTOM = 210, 300, 62, 30, 52
 _BAR_ROW = 24
 
@@ -67,7 +69,7 @@ def sweep_panels(tables: Sequence[pd.DataFrame], *, across: int = 2) -> Figure:
         axes[f"xaxis{number}"] = {
             **_value_axis(parameter, parts[0].attrs["unit"], values),
             "anchor": f"y{number}",
-            "domain": [column / across, (column + 1) / across - (0.05 if across > 1 else 0.0)],
+            "domain": [column / across, (column + 1) / across - (0.08 if across > 1 else 0.0)],
         }
         axes[f"yaxis{number}"] = {
             **scale,
@@ -77,7 +79,7 @@ def sweep_panels(tables: Sequence[pd.DataFrame], *, across: int = 2) -> Figure:
         }
     figure.update_layout(
         base_layout(),
-        margin={"l": 62, "r": 10, "t": _TOP, "b": _BOTTOM},
+        margin={"l": 62, "r": 28, "t": _TOP, "b": _BOTTOM},
         annotations=[key_line([(words(name), mechanism_colour(name)) for name in names])],
         **axes,
     )
@@ -91,7 +93,8 @@ def exponent_bars(table: pd.DataFrame, *, limit: int = 12) -> Figure:
         table: From `sensitivities`.
         limit: Most bars.
     """
-    shown = table.dropna(subset=["exponent"]).head(limit)
+    steep = table[table["exponent"].abs() >= _FLAT]
+    shown = (steep if len(steep) else table.dropna(subset=["exponent"])).head(limit)
     colours = {"device": LIGHT["series-0"], "material": LIGHT["series-1"]}
     names = [plain(parameter_words(name)) for name in shown["parameter"]]
     figure = go.Figure(
@@ -233,7 +236,7 @@ def _value_axis(parameter: str, unit: str, values: Sequence[float]) -> dict[str,
         "type": "log",
         "range": ends,
         "tickvals": ticks,
-        "ticktext": [quantity(tick, unit, digits=1) for tick in ticks],
+        "ticktext": [quantity(tick, unit if carried else "1", digits=1) for tick in ticks],
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup
 
 from matscreen.errors import InputError
-from matscreen.notebook.quantities import quantity
+from matscreen.notebook.quantities import PREFIXED, quantity
 from matscreen.report.formatting import (
     format_energy,
     format_interval,
@@ -137,8 +137,9 @@ def _cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             pairs = zip(frame["value"], frame["unit"], strict=True)
             columns.append([quantity(float(value), str(unit)) for value, unit in pairs])
             continue
-        heads.append(_heading(name, units.get(name, "")))
-        show = _format(name)
+        unit = units.get(name, "")
+        heads.append(_heading(name, unit))
+        show = _format(name, unit)
         values = frame[name].astype(object)
         columns.append(["" if _missing(value) else show(value) for value in values])
     return heads, [list(line) for line in zip(*columns, strict=True)]
@@ -151,13 +152,13 @@ def _units(frame: pd.DataFrame) -> Mapping[str, str]:
 
 
 def _heading(name: str, unit: str) -> str:
-    if name.endswith("_J"):  # the cells carry their own prefix and unit
+    if name.endswith("_J"):  # the cells carry prefix and unit, as do those of other such units
         return words(name.removesuffix("_J"))
     text = words(name.removesuffix("_" + unit.replace("/", "_per_")) if unit else name)
-    return f"{text} ({unit})" if unit not in {"", "1"} else text
+    return text if unit in {"", "1", *PREFIXED} else f"{text} ({unit})"
 
 
-def _format(name: str) -> Callable[[Any], str]:
+def _format(name: str, unit: str) -> Callable[[Any], str]:
     """Return what turns a value of a column into text, or into HTML that is marked safe."""
     if name == "formula":
         return formula_html
@@ -167,6 +168,8 @@ def _format(name: str) -> Callable[[Any], str]:
         return lambda value: str(value)[:10]
     if name.endswith("_J"):
         return format_energy
+    if unit in PREFIXED:
+        return lambda value: quantity(float(value), unit)
     if name.startswith(_SHARES):
         return _share
     if name in _CODES:
