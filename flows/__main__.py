@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flows import LEVEL_IS_CHOSEN
-from matscreen.commands.options import DEFAULT_STORE, StoreOption
-from matscreen.errors import InputError, MatscreenError
+from matscreen.commands import completion
+from matscreen.commands.application import Application, DebugOption, QuietOption, VerboseOption
+from matscreen.commands.failing import EXIT_CODES
+from matscreen.commands.options import DEFAULT_STORE, SourceOption, StoreOption, output_option
+from matscreen.commands.output import speaking
+from matscreen.errors import InputError
 
-app = typer.Typer(
-    help="Run matscreen's Prefect flows: now, or on schedules for months.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
+_HELP = f"""Run matscreen's Prefect flows: now, or on schedules for months.
+
+[bold]run[/bold] needs nothing and leaves nothing running. [bold]serve[/bold] is one process
+that runs schedules: it starts or finds the server, ends dead runs, retries crashed ones.
+[bold]deploy[/bold] hands the same schedules to a server and workers of your own.
+
+A run computes only what is new: where candidates, labels, screen and code are those of the
+last ranking, it ends in seconds and says so. Set MATSCREEN_WEBHOOK to a URL to hear of failed
+and crashed runs and of changes among the ten best.
+
+Examples:
+  python -m flows run synapse
+  python -m flows serve
+
+{EXIT_CODES}
+"""
+
+app = Application(_HELP, program="flows")
 
 FileOption = Annotated[
     Path | None,
@@ -27,27 +41,30 @@ FileOption = Annotated[
 ]
 
 
-@app.callback()
-def _flows() -> None:
-    """Run matscreen's Prefect flows: now, or on schedules for months.
-
-    [bold]run[/bold] needs nothing and leaves nothing running. [bold]serve[/bold] is one process
-    that runs schedules: it starts or finds the server, ends dead runs, retries crashed ones.
-    [bold]deploy[/bold] hands the same schedules to a server and workers of your own.
-
-    A run computes only what is new: where candidates, labels, screen and code are those of the
-    last ranking, it ends in seconds and says so. Set MATSCREEN_WEBHOOK to a URL to hear of failed
-    and crashed runs and of changes among the ten best.
-    """
+@app.callback(help=_HELP)
+def _flows(
+    context: typer.Context,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    debug: DebugOption = False,
+) -> None:
+    context.with_resource(speaking(quiet=quiet, verbose=verbose, debug=debug))
 
 
-@app.command()
+@app.verb(keeps="What was finished is stored; the same command goes on from it.")
 def run(
-    screens: Annotated[list[str], typer.Argument(help="Shipped screens or .toml files.")],
-    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
-    source: Annotated[
-        list[str] | None, typer.Option(help="Rank these sources instead of the screens' own.")
-    ] = None,
+    screens: Annotated[
+        list[str],
+        typer.Argument(
+            help="Shipped screens or .toml files.",
+            metavar="SCREEN...",
+            autocompletion=completion.screens,
+        ),
+    ],
+    output: Annotated[
+        Path, output_option("Folder of the results, one inside for each screen.")
+    ] = Path("results"),
+    source: SourceOption = None,
     store: StoreOption = DEFAULT_STORE,
     only_if_new: Annotated[
         bool, typer.Option("--only-if-new", help="Rank only where anything is new.")
@@ -59,40 +76,72 @@ def run(
       python -m flows run synapse logic neuron
       python -m flows run mine.toml --source files:my_cifs --only-if-new
     """
+    from matscreen.commands.output import manner, next_steps, note, print_json
     from matscreen.commands.progress import stages_bars
+    from matscreen.commands.ranked_steps import screen_steps
+    from matscreen.commands.screen import screen_data
     from matscreen.config import load_screen
-    from matscreen.console import screen_summary, terminal
+    from matscreen.console import screen_summary
 
     for name in screens:
         load_screen(name)  # a mistake is reported before anything starts
-    console = terminal()
-    console.print("Starting Prefect (offline, embedded) ...", style="dim")
+    note("Starting Prefect (offline, embedded) ...")
     from flows.progress import showing
     from flows.screen import screen
 
+    told = []
     for name in screens:
-        with stages_bars(quiet=False) as progress, showing(progress):
-            ended: Any = screen(name, str(store), str(results), source, force=not only_if_new)
+        with stages_bars() as progress, showing(progress):
+            ended: Any = screen(name, str(store), str(output), source, force=not only_if_new)
         if ended.finished is None:
-            console.print(f"{ended.message}: {ended.folder / 'report.html'}")
-        else:
-            console.print(screen_summary(ended.finished.result, folder=ended.folder))
+            told.append({"screen": name, "folder": ended.folder, "unchanged": ended.message})
+            _unless_json(f"{ended.message}: {ended.folder / 'report.html'}")
+            continue
+        result = ended.finished.result
+        told.append({**screen_data(result, ended.folder), "unchanged": None})
+        _unless_json(screen_summary(result, folder=ended.folder))
+        next_steps(*screen_steps(name, result.ranking, folder=ended.folder, store=store))
+    if manner().json:
+        print_json(told)
 
 
-@app.command()
+def _unless_json(part: Any) -> None:
+    from matscreen.commands.output import manner, show
+
+    if not manner().json:  # the one document comes at the end
+        show(dict, lambda: part)
+
+
+@app.verb(
+    json=False,
+    keeps="Finished runs are kept, deployments are paused; `serve` again makes up for a missed "
+    "night, once.",
+)
 def serve(
     only: Annotated[
-        list[str] | None, typer.Argument(help="Deployments to serve; all of the file by default.")
+        list[str] | None,
+        typer.Argument(
+            help="Deployments to serve; all of the file by default.", metavar="DEPLOYMENT..."
+        ),
     ] = None,
     every: Annotated[
-        str | None, typer.Option(help="Interval instead of the schedules: 30min, 6h, 1d.")
+        str | None,
+        typer.Option(help="Interval instead of the schedules: 30min, 6h, 1d.", metavar="SPAN"),
     ] = None,
     screens: Annotated[
-        list[str] | None, typer.Option("--screen", help="Screens instead of those of the file.")
+        list[str] | None,
+        typer.Option(
+            "--screen",
+            help="Screens instead of those of the file.",
+            metavar="SCREEN",
+            autocompletion=completion.screens,
+        ),
     ] = None,
-    store: Annotated[str | None, typer.Option(help="Store instead of that of the file.")] = None,
-    results: Annotated[str | None, typer.Option(help="Folder of the results instead.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 1,
+    store: Annotated[
+        str | None, typer.Option(help="Store instead of that of the file.", metavar="DIR")
+    ] = None,
+    output: Annotated[str | None, output_option("Folder of the results instead.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Runs at the same time.", metavar="N")] = 1,
     file: FileOption = None,
 ) -> None:
     """Run schedules from this process until it is stopped; no set-up is needed.
@@ -109,10 +158,9 @@ def serve(
         # `run` shows bars; here the logs say what is done.
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
     from flows import deployments, serving
+    from matscreen.commands.output import note
     from matscreen.config import load_screen
-    from matscreen.console import terminal
 
-    console = terminal()
     for name in screens or ():
         load_screen(name)
     listed = deployments.read(file or deployments.FILE)
@@ -121,17 +169,17 @@ def serve(
         raise InputError(f"no deployment {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = [each for each in listed if not only or each["name"] in only]
     interval = deployments.interval(every) if every is not None else None
-    parameters = {"screens": screens, "store": store, "results": results}
+    parameters = {"screens": screens, "store": store, "results": output}
     serving.serve(
         lambda: [
             deployments.served(each, parameters=parameters, every=interval) for each in chosen
         ],
-        say=lambda text: console.print(text, style="dim"),
+        say=note,
         limit=limit,
     )
 
 
-@app.command()
+@app.verb(json=False)
 def deploy(file: FileOption = None) -> None:
     """Hand the schedules to a Prefect server; workers of your own run them.
 
@@ -143,20 +191,23 @@ def deploy(file: FileOption = None) -> None:
       PREFECT_API_URL=http://server:4200/api prefect worker start --pool matscreen
     """
     from flows import deploying
-    from matscreen.console import terminal
+    from matscreen.commands.output import note
 
-    console = terminal()
-    deploying.deploy(file, say=lambda text: console.print(text, style="dim"))
+    deploying.deploy(file, say=note)
 
 
-@app.command()
+@app.verb()
 def status() -> None:
-    """Show the last and next runs of every deployment, their states and durations."""
+    """Show the last and next runs of every deployment, their states and durations.
+
+    Examples:
+      python -m flows status
+      PREFECT_API_URL=http://server:4200/api python -m flows status --json
+    """
     from flows import server
     from flows.status import status_table, statuses
-    from matscreen.console import terminal
+    from matscreen.commands.output import next_steps, show
 
-    console = terminal()
     url = server.api_url()
     if not server.healthy(url):
         raise server.ServerError(
@@ -168,25 +219,17 @@ def status() -> None:
 
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         found = statuses(client)
+    show(lambda: found, lambda: status_table(found) if found else "Nothing is deployed yet.")
     if not found:
-        console.print(
-            "Nothing is deployed yet: `python -m flows serve` or `python -m flows deploy`."
+        next_steps(
+            ("python -m flows serve", "run the schedules from this machine"),
+            ("python -m flows deploy", "hand them to workers"),
         )
-        return
-    console.print(status_table(found))
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and exit code 2."""
-    warnings.simplefilter("ignore")
-    try:
-        app()
-    except InputError as error:
-        typer.secho(f"flows: {error}", fg="red", err=True)
-        sys.exit(2)
-    except MatscreenError as error:
-        typer.secho(f"flows: {error}", fg="red", err=True)
-        sys.exit(1)
+    """Run the command line; see its help for the exit codes."""
+    app(prog_name="python -m flows")
 
 
 if __name__ == "__main__":

@@ -122,24 +122,37 @@ def load_screen(screen: str | Path) -> Screen:
         InputError: There is no such screen or file, or it is not TOML.
         ConfigError: A key is unknown, missing, or has a wrong value.
     """
-    path = Path(screen).expanduser()
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise InputError(f"no screen file {path}")
-    elif str(screen) in shipped_screens():
-        path = data_path("screens", f"{screen}.toml")
-    else:
-        close = difflib.get_close_matches(str(screen), shipped_screens(), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(
-            f"unknown screen {str(screen)!r}; shipped: {', '.join(shipped_screens())}, "
-            f"or give the path of a .toml file{hint}"
-        )
+    path = screen_path(screen)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
     return parse_screen(content)
+
+
+def screen_path(screen: str | Path) -> Path:
+    """Return where a screen is written: a shipped one by its name, or a TOML file by its path.
+
+    Raises:
+        InputError: There is no such screen or file.
+    """
+    path = Path(screen).expanduser()
+    shipped = shipped_screens()
+    if path.suffix == ".toml":
+        if path.is_file():
+            return path
+        raise InputError(
+            f"no screen file {path}; `matscreen screen {shipped[-1]} --show-file > {path}` "
+            "makes one to change"
+        )
+    if str(screen) in shipped:
+        return data_path("screens", f"{screen}.toml")
+    close = difflib.get_close_matches(str(screen), shipped, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise InputError(
+        f"unknown screen {str(screen)!r}; shipped: {', '.join(shipped)}, "
+        f"or give the path of a .toml file{hint}"
+    )
 
 
 def parse_screen(content: dict[str, Any]) -> Screen:

@@ -66,10 +66,31 @@ def screen_summary(
         title,
         Text(_tally(result), style="dim"),
         Text(""),
-        _table(result.feasible, n) if result.feasible else _nothing(result),
+        _table(result.feasible, n) if result.feasible else _nothing(result.candidates),
         *_failures(result),
         *_paths(result, folder),
     )
+
+
+def ranking_summary(ranking: pd.DataFrame, n: int = 8) -> RenderableType:
+    """Return the best candidates of a ranking, or why there is none.
+
+    Args:
+        ranking: Columns of `candidates.csv`.
+        n: Rows to show.
+
+    Raises:
+        StoreError: A required column is missing.
+    """
+    rows = read_candidates(ranking)
+    feasible = [row for row in rows if row.feasible]
+    if feasible:
+        return _table(feasible, n)
+    if not rows:
+        return _nothing(rows)
+    # energies of switches that would fail are for orientation only
+    all_the_same = Text("Lowest energies all the same:", style="dim")
+    return Group(_nothing(rows), all_the_same, _table(rows, n))
 
 
 def _table(rows: Sequence[Candidate], n: int) -> Table:
@@ -126,11 +147,11 @@ def _tally(result: ScreenResult) -> str:
     return ", ".join(parts)
 
 
-def _nothing(result: ScreenResult) -> Text:
+def _nothing(rows: Sequence[Candidate]) -> Text:
     # energies of switches that would fail do not belong under the heading of the best
-    if not result.candidates:
+    if not rows:
         return Text("Nothing could be ranked.", style="bold yellow")
-    reasons = common_reasons(result.candidates)[:_REASONS]
+    reasons = common_reasons(rows)[:_REASONS]
     text = ", ".join(f"{words(code)} ({count:,})" for code, count in reasons)
     return Text.assemble(
         ("Nothing is feasible at the asked specification.", "bold yellow"),

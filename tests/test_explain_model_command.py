@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 import matscreen as ms
 from matscreen.cli import app
-from matscreen.errors import InputError, ModelError
 
 A_SITES = ("Ba", "Sr", "Ca", "Pb", "La", "K", "Na", "Bi")
 B_SITES = ("Ti", "Zr", "Hf", "Nb", "Sn", "Al")
@@ -43,7 +42,7 @@ def test_it_says_how_good_the_model_is_and_what_leads(folder):
 
 def test_the_figure_needs_no_network(folder, tmp_path):
     page = tmp_path / "why.html"
-    result = run(folder, "--figure", page)
+    result = run(folder, "-o", page)
     assert result.exit_code == 0, result.output
     text = page.read_text(encoding="utf-8")
     assert "electronegativity and bonding" in text
@@ -59,7 +58,9 @@ def test_a_constant_model_is_said_to_be_one(tmp_path):
 
 
 def test_mistakes_are_told(folder, tmp_path):
-    assert isinstance(run(tmp_path).exception, ModelError)
-    wrong = run(folder, "--figure", tmp_path / "why.png")
-    assert isinstance(wrong.exception, InputError)
-    assert ".html" in str(wrong.exception)
+    absent = run(tmp_path)
+    assert absent.exit_code == 2
+    assert f"no model in {tmp_path}" in absent.stderr
+    wrong = run(folder, "-o", tmp_path / "why.png")
+    assert wrong.exit_code == 2
+    assert ".html" in wrong.stderr

@@ -191,6 +191,7 @@ def command(store, *words):
 
 def test_the_commands(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "none").mkdir()
     assert "holds no table yet" in command(Store(tmp_path / "none"), "info")
     assert "failures 5 5" in command(store, "info")
     assert "5 -> 1" in command(store, "compact")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from matscreen.commands.options import output_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 
 def calibrate(
@@ -17,7 +23,7 @@ def calibrate(
             metavar="DEVICES.csv",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Calibration to write.")] = Path(
+    output: Annotated[Path, output_option("Calibration to write.", "JSON")] = Path(
         "calibration.json"
     ),
 ) -> None:
@@ -29,35 +35,63 @@ def calibrate(
     Examples:
       matscreen calibrate my_devices.csv -o calibration.json
     """
-    from rich.table import Table
-
     from matscreen.calibration import write_calibration
-    from matscreen.console import terminal
+    from matscreen.commands.output import next_steps, show
     from matscreen.mechanisms import get_mechanism
     from matscreen.mechanisms.calibrated import weigh
     from matscreen.validation.mechanisms import score_devices
 
     scored = score_devices(devices)
     used = scored[scored["excluded"] == ""]
-    console = terminal()
-    shown = Table(title="What your devices say", title_justify="left")
-    for name in ("mechanism", "devices (materials)", "factor", "shared error", "before"):
-        shown.add_column(name, justify="left" if name == "mechanism" else "right")
-    shifts = {}
+    left_out = scored.loc[scored["excluded"] != "", ["id", "formula", "excluded"]]
+    shifts, found = {}, []
     for group, rows in used.groupby("mechanism"):
         name = str(group)
         error = get_mechanism(name).model_error
         shift = weigh(error, {str(f): part["decades"] for f, part in rows.groupby("formula")})
         shifts[name] = shift
-        shown.add_row(
-            name.replace("_", " "),
-            f"{shift.n_devices} ({shift.n_materials})",
-            f"{10**shift.decades:.2g}",
-            f"{shift.shared:.2f} decades",
-            f"{error.shared:.2f} decades",
+        found.append(
+            {
+                "mechanism": name,
+                "devices": shift.n_devices,
+                "materials": shift.n_materials,
+                "factor": 10**shift.decades,
+                "shared_error_decades": shift.shared,
+                "shared_error_before_decades": error.shared,
+            }
         )
-    console.print(shown)
-    for _, row in scored[scored["excluded"] != ""].iterrows():
-        console.print(f"left out: {row['id']} ({row['formula']}): {row['excluded']}")
     write_calibration(output, shifts, source=devices.name)
-    console.print(f'written to {output}; name it in a screen file: calibration = "{output}"')
+    show(
+        lambda: {"calibration": output, "mechanisms": found, "left_out": left_out},
+        lambda: _table(found),
+        lambda: _left_out(left_out),
+    )
+    next_steps(
+        (f'calibration = "{output}"', "in a screen file: its energies are corrected by it"),
+        ("matscreen validate mechanisms", "how far the physics holds without it"),
+    )
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    shown = Table(title="What your devices say", title_justify="left", box=None, pad_edge=False)
+    for name in ("mechanism", "devices (materials)", "factor", "shared error", "before"):
+        shown.add_column(name, justify="left" if name == "mechanism" else "right")
+    for row in found:
+        shown.add_row(
+            row["mechanism"].replace("_", " "),
+            f"{row['devices']} ({row['materials']})",
+            f"{row['factor']:.2g}",
+            f"{row['shared_error_decades']:.2f} decades",
+            f"{row['shared_error_before_decades']:.2f} decades",
+        )
+    return shown
+
+
+def _left_out(rows: pd.DataFrame) -> str:
+    lines = [
+        f"left out: {row['id']} ({row['formula']}): {row['excluded']}"
+        for row in rows.to_dict("records")
+    ]
+    return "\n".join(lines or ["Every device was used."])

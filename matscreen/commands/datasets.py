@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands import completion
+from matscreen.commands.options import MirrorOption
+
 if TYPE_CHECKING:
     from matscreen.sources.dataset_registry import Dataset
 
@@ -14,32 +17,74 @@ DASH = "–"
 
 
 def datasets(
-    name: Annotated[str | None, typer.Argument(help="A set, to see all about it.")] = None,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(help="Folder with published sets, read before the network.", metavar="DIR"),
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A set, to see all about it.", metavar="NAME", autocompletion=completion.datasets
+        ),
     ] = None,
+    mirror: MirrorOption = None,
 ) -> None:
     """List the published data sets: what they hold, who made them, where they are read from.
 
-    Nothing is downloaded. MATSCREEN_MIRROR names a mirror folder too.
+    Nothing is downloaded.
 
     Examples:
       matscreen datasets
       matscreen datasets wolverton_oxides
     """
-    from matscreen.console import terminal
+    from matscreen.commands.output import next_steps, show
     from matscreen.sources.dataset_registry import get_dataset, list_datasets
 
     if name is None:
-        terminal().print(overview(list_datasets(), mirror))
-    else:
-        terminal().print(details(get_dataset(name), mirror))
+        every = list_datasets()
+        show(lambda: [facts(one, mirror) for one in every], lambda: overview(every, mirror))
+        next_steps(("matscreen datasets NAME", "all about one set"))
+        return
+    chosen = get_dataset(name)
+    show(lambda: facts(chosen, mirror), lambda: details(chosen, mirror))
+    steps = [(f"matscreen train --dataset {name}", "learn from it")]
+    if chosen.has_structures:
+        steps.append((f"matscreen pull dataset:{name}", "bring its crystals into the store"))
+    next_steps(*steps)
+
+
+def facts(dataset: Dataset, mirror: Path | None) -> dict[str, Any]:
+    """Return what the registry knows of a set, for programs."""
+    from matscreen.properties import get_property
+    from matscreen.sources.dataset_files import where
+
+    home = dataset.layouts.get("home")
+    place, path = where(dataset, mirror=mirror)
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "citation": dataset.citation,
+        "doi": dataset.doi,
+        "licence": dataset.licence,
+        "home_page": dataset.home_page,
+        "aliases": dataset.aliases,
+        "has_structures": dataset.has_structures,
+        "rows": home.rows if home else None,
+        "address": home.url if home else None,
+        "sha256": home.sha256 if home else None,
+        "read_from": path if path is not None else place,
+        "properties": [
+            {
+                "property": one.property,
+                "unit": get_property(one.property).unit,
+                "evidence": one.evidence,
+                "method": one.method,
+            }
+            for one in dataset.targets
+        ],
+        "classes": [{"label": one.name, "classes": one.meanings} for one in dataset.classes],
+        "notes": dataset.notes,
+    }
 
 
 def overview(known: tuple[Dataset, ...], mirror: Path | None) -> Any:
     """Return the table of the known sets for the terminal."""
-    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -63,8 +108,7 @@ def overview(known: tuple[Dataset, ...], mirror: Path | None) -> Any:
             Text(place.removeprefix("ndownloader.") + _size(dataset, path)),
             Text.assemble(f"{dataset.citation}\n", (dataset.licence, "dim")),
         )
-    commands = "Next: matscreen datasets NAME | train --dataset NAME | pull dataset:NAME"
-    return Group(table, Text(commands))
+    return table
 
 
 def details(dataset: Dataset, mirror: Path | None) -> Any:
@@ -76,9 +120,9 @@ def details(dataset: Dataset, mirror: Path | None) -> Any:
     from matscreen.properties import get_property
     from matscreen.sources.dataset_files import where
 
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    about = Table.grid(padding=(0, 2, 0, 0))
+    about.add_column(style="dim", no_wrap=True)
+    about.add_column(overflow="fold")
     home = dataset.layouts.get("home")
     place, path = where(dataset, mirror=mirror)
     known = {
@@ -95,7 +139,7 @@ def details(dataset: Dataset, mirror: Path | None) -> Any:
     }
     for caption, value in known.items():
         if value and value != DASH:
-            facts.add_row(caption, Text(value))
+            about.add_row(caption, Text(value))
     held = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("holds", "unit", "evidence", "method"):
         held.add_column(column, overflow="fold")
@@ -108,7 +152,7 @@ def details(dataset: Dataset, mirror: Path | None) -> Any:
     gap = [Text("")] if notes else []
     return Group(
         Text.assemble((dataset.name, "bold"), f"  {dataset.title}"),
-        facts,
+        about,
         Text(""),
         held,
         *gap,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from matscreen.commands.options import DEFAULT_STORE, StoreOption
+from matscreen.commands.options import DEFAULT_STORE, MirrorOption, StoreOption
 
 if TYPE_CHECKING:
     from matscreen.doctor import Finding
@@ -20,12 +20,8 @@ _SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": 
 
 def doctor(
     store: StoreOption = DEFAULT_STORE,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(help="Folder that published sets are read from first.", metavar="DIR"),
-    ] = None,
+    mirror: MirrorOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no server.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Examine the installation: Python, packages, store, disk, memory, keys, databases.
 
@@ -36,19 +32,12 @@ def doctor(
       matscreen doctor
       matscreen doctor --offline --json
     """
+    from matscreen.commands.output import show
     from matscreen.doctor import examine
 
     place = None if mirror is None else str(mirror)
     findings = list(examine(_text(store), mirror=place, offline=offline))
-    if json_:
-        import json
-        from dataclasses import asdict
-
-        typer.echo(json.dumps([asdict(one) for one in findings], indent=2, ensure_ascii=False))
-    else:
-        from matscreen.console import terminal
-
-        terminal().print(report(findings))
+    show(lambda: findings, lambda: report(findings))
     if any(one.state == "problem" for one in findings):
         raise typer.Exit(1)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matscreen.commands.options import DEFAULT_STORE, StoreOption
+from matscreen.commands import completion
+from matscreen.commands.options import DEFAULT_STORE, MechanismOption, StoreOption
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
+    from rich.console import RenderableType
     from rich.table import Table
 
     from matscreen.config import Screen
@@ -21,16 +23,21 @@ if TYPE_CHECKING:
 def explain(
     candidate: Annotated[
         str,
-        typer.Argument(help="A formula, a structure id, or a structure file (CIF, POSCAR...)."),
+        typer.Argument(
+            help="A formula, a structure id, or a structure file (CIF, POSCAR...).",
+            metavar="CANDIDATE",
+        ),
     ],
     screen: Annotated[
-        str, typer.Option(help="Screen whose device and mechanisms count.")
+        str,
+        typer.Option(
+            help="Screen whose device and mechanisms count.",
+            metavar="SCREEN",
+            autocompletion=completion.screens,
+        ),
     ] = "synapse",
-    mechanism: Annotated[
-        list[str] | None, typer.Option(help="Mechanisms instead of the screen's own.")
-    ] = None,
+    mechanism: MechanismOption = None,
     store: StoreOption = DEFAULT_STORE,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Show what a candidate's energy is made of, what is uncertain in it, and what to do next.
 
@@ -41,60 +48,71 @@ def explain(
       matscreen explain KNbO3
       matscreen explain my_oxide.cif --screen logic --mechanism ferroelectric
     """
+    from rich.console import Group
+
+    from matscreen.commands.asked_candidate import check_candidate
+    from matscreen.commands.opening import open_store, store_words
+    from matscreen.commands.output import next_steps, show
     from matscreen.commands.progress import stages_bars
     from matscreen.config import load_screen
-    from matscreen.console import terminal
     from matscreen.explanation import explain_candidate
-    from matscreen.store import Store
+    from matscreen.screening import check_names
 
     asked = load_screen(screen)
     if mechanism:
         asked = asked.model_copy(update={"mechanisms": tuple(mechanism)})
-    with stages_bars(quiet=quiet) as progress:
-        found = explain_candidate(Store(store), asked, candidate, progress=progress)
-    console = terminal()
-    for explanation in found:
-        _print(console, explanation, asked)
+    check_names(asked)  # a mistake is told before anything is trained
+    check_candidate(candidate)
+    with stages_bars() as progress:
+        found = explain_candidate(open_store(store), asked, candidate, progress=progress)
+    show(
+        lambda: [vars(each) for each in found],
+        lambda: Group(*(part for each in found for part in _parts(each, asked))),
+    )
+    where = store_words(store)
+    next_steps(
+        (f"matscreen screen {screen}{where}", "where it stands among the others"),
+        (f"matscreen simulate {screen} --budget 1h{where}", "labels for the best candidates"),
+    )
 
 
-def _print(console: Console, found: Explanation, screen: Screen) -> None:
+def _parts(found: Explanation, screen: Screen) -> Iterator[RenderableType]:
+    from rich.rule import Rule
     from rich.text import Text
 
-    from matscreen.report.formatting import formula_text
+    from matscreen.report.formatting import format_energy, format_interval, formula_text
 
     row = found.ranking
     group = "" if _missing(row["spacegroup"]) else f", space group {int(row['spacegroup'])}"
     about = f" {found.mechanism.replace('_', ' ')}, {screen.name}"
-    console.rule(Text.assemble((formula_text(found.formula), "bold"), about), align="left")
-    console.print(f"structure {found.structure_id}{group}", style="dim")
-    console.print(
-        Text.assemble(
-            ("feasible", "green") if row["feasible"] else ("not feasible", "red"),
-            f", chance {100 * row['p_feasible']:.0f} %. ",
-            (f"{row['energy_nominal_J']:.2e} J", "bold"),
-            f" an event, 90 % {row['energy_lower_J']:.1e} to {row['energy_upper_J']:.1e} J; floor "
-            f"{row['energy_floor_J']:.1e} J, ceiling {row['energy_ceiling_J']:.1e} J",
-        )
+    title = Text.assemble((formula_text(found.formula), "bold"), about)
+    yield Rule(title, align="left")
+    yield Text(f"structure {found.structure_id}{group}", style="dim")
+    yield Text.assemble(
+        ("feasible", "green") if row["feasible"] else ("not feasible", "red"),
+        f", chance {100 * row['p_feasible']:.0f} %. ",
+        (format_energy(row["energy_nominal_J"]), "bold"),
+        f" an event, 90 % {format_interval(row['energy_lower_J'], row['energy_upper_J'])}; floor "
+        f"{format_energy(row['energy_floor_J'])}, ceiling "
+        f"{format_energy(row['energy_ceiling_J'])}",
     )
     for text in (*str(row["reasons"]).split("; "), *str(row["flags"]).split("; ")):
         if text:
-            console.print(f"  {text}")
-    console.print(_properties(found.properties))
-    console.print(_physics(found))
-    console.print(_uncertainty(found))
+            yield Text(f"  {text}")
+    yield _properties(found.properties)
+    yield _physics(found)
+    yield _uncertainty(found)
     doubtful = found.gates[found.gates["chance"] < 0.995]
     if len(doubtful):
-        console.print(
-            "gates: "
-            + ", ".join(
-                f"{gate['gate'].replace('_', ' ')} {100 * gate['chance']:.0f} %"
-                for gate in doubtful.to_dict("records")
-            )
-            + "; all others pass"
+        chances = ", ".join(
+            f"{gate['gate'].replace('_', ' ')} {100 * gate['chance']:.0f} %"
+            for gate in doubtful.to_dict("records")
         )
-    console.print("next", style="bold")
+        yield Text(f"gates: {chances}; all others pass")
+    yield Text("what would help most", style="bold")
     for number, text in enumerate(found.advice, start=1):
-        console.print(f"  {number}. {text}")
+        yield Text(f"  {number}. {text}")
+    yield Text("")
 
 
 def _properties(frame: pd.DataFrame) -> Table:

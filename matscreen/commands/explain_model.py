@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matscreen.commands.options import output_option
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
     from rich.table import Table
 
     from matscreen.report.explanations import Explanation
@@ -23,9 +25,8 @@ def explain_model(
         Path,
         typer.Argument(help="Folder of a model, as `train` leaves it.", metavar="MODEL_FOLDER"),
     ],
-    figure: Annotated[
-        Path | None,
-        typer.Option(help="Write importances and partial dependence here.", metavar="HTML"),
+    output: Annotated[
+        Path | None, output_option("Figures of importances and partial dependence.", "HTML")
     ] = None,
 ) -> None:
     """Show how good a surrogate is, what its descriptors are worth, and which ones lead.
@@ -35,34 +36,47 @@ def explain_model(
 
     Examples:
       matscreen explain-model models/wolverton_oxides/band_gap
-      matscreen explain-model .matscreen/store/models/well_depth/0123456789abcdef --figure why.html
+      matscreen explain-model .matscreen/store/models/well_depth/0123456789abcdef -o why.html
     """
-    from matscreen.console import terminal
+    from rich.console import Group
+
+    from matscreen.commands.opening import model_folder
+    from matscreen.commands.output import next_steps, show
     from matscreen.report.explanation_page import write_page
     from matscreen.report.explanations import read_explanation
     from matscreen.surrogates.explanation_file import explanation_of
     from matscreen.surrogates.persistence import load_card
 
-    content = explanation_of(folder)
+    content = explanation_of(model_folder(folder))
     card = load_card(folder)
     found = read_explanation(content)
-    console = terminal()
-    _summary(console, card, found)
-    if found.error is None:
-        console.print("The constant model looks at nothing: there is nothing more to explain.")
-    else:
-        _importances(console, found, content)
-    if figure is not None:
-        console.print(f"written: {write_page(figure, found)}")
+    written = None if output is None else write_page(output, found)
+    show(
+        lambda: {
+            "property": card["property"],
+            "unit": card["unit"],
+            "metrics": card["metrics"],
+            "explanation": content,
+            "figure": written,
+        },
+        lambda: Group(*_summary(card, found), *_importances(found, content)),
+        *([lambda: f"figure: {written}"] if written is not None else []),
+    )
+    if written is None:
+        next_steps(
+            (f"matscreen explain-model {folder} -o why.html", "figures, partial dependence"),
+            (f"matscreen edge export {folder} -o bundle", "a small copy that needs no matscreen"),
+        )
 
 
-def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> None:
+def _summary(card: Mapping[str, Any], found: Explanation) -> Iterator[RenderableType]:
+    from rich.rule import Rule
     from rich.table import Table
     from rich.text import Text
 
     metrics, unit = card["metrics"], "" if found.unit == "1" else f" {found.unit}"
     name = Text.assemble((found.name.replace("_", " "), "bold"), f"  {card['model']}")
-    console.rule(name, align="left")
+    yield Rule(name, align="left")
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -91,10 +105,15 @@ def _summary(console: Console, card: Mapping[str, Any], found: Explanation) -> N
     )
     if card["fallback"]:
         table.add_row("note", f"only a constant: {str(card['fallback']).replace('_', ' ')}")
-    console.print(table)
+    yield table
 
 
-def _importances(console: Console, found: Explanation, content: Mapping[str, Any]) -> None:
+def _importances(found: Explanation, content: Mapping[str, Any]) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    if found.error is None:
+        yield Text("The constant model looks at nothing: there is nothing more to explain.")
+        return
     unit = "" if found.unit == "1" else f" ({found.unit})"
     counts = {row["group"]: row["n_columns"] for row in content["groups"]}
     groups = _table(f"rise of the error without a group{unit}", "group", "columns")
@@ -107,12 +126,12 @@ def _importances(console: Console, found: Explanation, content: Mapping[str, Any
             f"± {bar.error:.2g}",
             "█" * round(_BAR * max(0.0, bar.importance) / top),
         )
-    console.print(groups)
+    yield groups
     columns = _table(f"rise of the error without a column{unit}", "column", "group")
     for bar, row in list(zip(found.columns, content["columns"], strict=True))[:_COLUMNS]:
         columns.add_row(bar.name, row["group"], f"{bar.importance:.3g}", f"± {bar.error:.2g}", "")
-    console.print(columns)
-    console.print(
+    yield columns
+    yield Text(
         f"Before permutation the error on {found.n_held} held-out rows is {found.error:.3g}"
         f"{unit and ' ' + found.unit}, after learning from {found.n_fitted:,} rows of other "
         "systems. Correlated groups share importance; none of it is a cause.",

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from matscreen.commands import completion
+from matscreen.commands.options import output_option
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,28 +26,35 @@ def _tuned(flag: str, text: str, metavar: str) -> Any:
 
 def impact(
     ranking: Annotated[
-        Path, typer.Argument(help="candidates.csv or .parquet, or the folder of the results.")
+        Path,
+        typer.Argument(
+            help="candidates.csv or .parquet, or the folder of the results.", metavar="RESULTS"
+        ),
     ],
-    top: Annotated[int, typer.Option(min=1, help="Candidates of each mechanism.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Candidates of each mechanism.", metavar="N")] = 1,
     workload: Annotated[
         str | None,
-        typer.Option(help="Network; without it resnet-50 in detail, then all.", metavar="NAME"),
+        typer.Option(
+            help="Network; without it resnet-50 in detail, then all.",
+            metavar="NAME",
+            autocompletion=completion.workloads,
+        ),
     ] = None,
     application: Annotated[
         Literal["synapse", "logic", "neuron"] | None,
         typer.Option(help="What one event is; else read from screen.json beside the ranking."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table of all candidates, CSV.")
+    output: Annotated[Path | None, output_option("Table of all candidates.", "CSV")] = None,
+    batch: Annotated[
+        float | None, typer.Option(help="Inferences a training step.", metavar="X")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Numbers, sentences and assumptions.")
-    ] = None,
-    batch: Annotated[float | None, typer.Option(help="Inferences a training step.")] = None,
-    updates: Annotated[float, typer.Option(help="Events of a cell in a training step.")] = 1.0,
-    carbon: Annotated[float, typer.Option(help="CO2 of electricity, kg/kWh.")] = 0.4,
+    updates: Annotated[
+        float, typer.Option(help="Events of a cell in a training step.", metavar="X")
+    ] = 1.0,
+    carbon: Annotated[float, typer.Option(help="CO2 of electricity, kg/kWh.", metavar="X")] = 0.4,
     compute_share: Annotated[
-        float, typer.Option(help="Share of MACs in the energy of a data centre.")
+        float,
+        typer.Option(help="Share of MACs in the energy of a data centre.", metavar="X"),
     ] = 0.5,
     rows: Annotated[int | None, _tuned("--rows", "Inputs of a crossbar.", "N")] = None,
     columns: Annotated[int | None, _tuned("--columns", "Columns of a crossbar.", "N")] = None,
@@ -93,7 +103,10 @@ def impact(
     """
     from dataclasses import asdict
 
-    from matscreen.console import terminal
+    from rich.console import Group
+    from rich.text import Text
+
+    from matscreen.commands.output import next_steps, show
     from matscreen.impact import (
         Usage,
         assumptions,
@@ -143,37 +156,41 @@ def impact(
     told = statements(machine, shown, _leaders(results), usage)
     premises = assumptions(machine, usage, application=asked)
 
-    console = terminal()
-    console.print(candidates_table(results, shown, usage))
-    console.print(hardware_table(results[0], machine, shown))
-    if workload is None:
-        console.print(workloads_table(results[0], machine, chosen, usage))
-    for sentence in told:
-        console.print(f"• {sentence}")
-    console.print("\nAssumptions", style="bold")
-    for premise in premises:
-        console.print(f"• {premise}", style="dim")
-
-    if output is not None or json_file is not None:
-        every = [
+    def every() -> list[dict[str, Any]]:
+        return [
             impact_row(row, machine, one, usage)
             for one in chosen
             for row in _records(best_candidates(table))
         ]
-        if output is not None:
-            _write_csv(output, every, premises)
-        if json_file is not None:
-            content = {
-                "application": asked,
-                "hardware": asdict(machine),
-                "usage": asdict(usage),
-                "assumptions": premises,
-                "statements": told,
-                "best": results,
-                "candidates": every,
-                "benchmarks": [asdict(row) for row in benchmarks().values()],
-            }
-            _write_json(json_file, content)
+
+    def data() -> dict[str, Any]:
+        return {
+            "application": asked,
+            "hardware": asdict(machine),
+            "usage": asdict(usage),
+            "assumptions": premises,
+            "statements": told,
+            "best": results,
+            "candidates": every(),
+            "benchmarks": list(benchmarks().values()),
+        }
+
+    def text() -> Group:
+        several = [] if workload else [workloads_table(results[0], machine, chosen, usage)]
+        return Group(
+            candidates_table(results, shown, usage),
+            hardware_table(results[0], machine, shown),
+            *several,
+            *(Text(f"• {sentence}") for sentence in told),
+            Text("\nAssumptions", style="bold"),
+            *(Text(f"• {premise}", style="dim") for premise in premises),
+        )
+
+    if output is not None:
+        _write_csv(output, every(), premises)
+    show(data, text, *([lambda: f"table: {output}"] if output is not None else []))
+    if output is None:
+        next_steps((f"matscreen impact {ranking} -o impact.csv", "all candidates and networks"))
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
@@ -268,9 +285,3 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], premises: Sequence
     path.parent.mkdir(parents=True, exist_ok=True)
     head = "".join(f"# {premise}\n" for premise in premises)
     path.write_text(head + pd.DataFrame(rows).to_csv(index=False), encoding="utf-8")
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")

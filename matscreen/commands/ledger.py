@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matscreen.commands.options import DEFAULT_STORE, StoreOption
+from matscreen.commands.opening import open_store, store_words
+from matscreen.commands.options import DEFAULT_STORE, StoreOption, output_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,15 +23,15 @@ def ledger(
     store: StoreOption = DEFAULT_STORE,
     region: Annotated[
         str | None,
-        typer.Option(help="Count CO2 as of GBR, USA:california, SWE:SE3, gcp:europe-west1."),
+        typer.Option(
+            help="Count CO2 as of GBR, USA:california, SWE:SE3, gcp:europe-west1.",
+            metavar="REGION",
+        ),
     ] = None,
     grams_per_kwh: Annotated[
-        float | None, typer.Option(help="Count CO2 by your own number, g/kWh.")
+        float | None, typer.Option(help="Count CO2 by your own number, g/kWh.", metavar="X")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Figure, one HTML file.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print numbers for programs.")] = False,
+    output: Annotated[Path | None, output_option("Figure, one file.", "HTML")] = None,
 ) -> None:
     """Show joules and CO2 per candidate, label, model and screen, over time and by stage.
 
@@ -43,31 +43,27 @@ def ledger(
       matscreen ledger
       matscreen ledger --region GBR -o ledger.html
     """
-    from matscreen.console import terminal
+    from rich.console import Group
+    from rich.text import Text
+
+    from matscreen.commands.output import next_steps, show
     from matscreen.power.carbon import intensity
     from matscreen.power.spending import spending
-    from matscreen.store import Store
 
     asked = region is not None or grams_per_kwh is not None
     carbon = intensity(region, grams_per_kwh) if asked else None
-    found = spending(Store(store), carbon)
+    found = spending(open_store(store, must_exist=True), carbon)
     if output is not None:
         from matscreen.commands.ledger_figure import write_figure
 
         write_figure(output, found)
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    console = terminal()
     if found.stages.empty:
-        console.print(f"The ledger of {store} is empty: no stage has run there yet.")
+        show(found.to_dict, lambda: f"The ledger of {store} is empty: no stage has run there yet.")
+        next_steps((f"matscreen screen synapse{store_words(store)}", "a first screen"))
         return
-    console.print(_stages(found))
-    console.print(_each(found))
-    for line in notes(found):
-        console.print(line, style="dim")
-    if output is not None:
-        console.print(f"figure: {output}")
+    told = [Text(line, style="dim") for line in notes(found)]
+    figure = [] if output is None else [Text(f"figure: {output}")]
+    show(found.to_dict, lambda: Group(_stages(found), _each(found), *told, *figure))
 
 
 def notes(found: Spending) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.application import Application
+from matscreen.commands.options import SeedOption, output_option
+from matscreen.commands.output import note, show, warn
 from matscreen.commands.spans import moment, span
 from matscreen.power.trace_names import HELP as TRACES
 
@@ -19,35 +22,39 @@ if TYPE_CHECKING:
     from matscreen.power.jobs import Job
     from matscreen.power.traces import Trace, TraceSource
 
-app = typer.Typer(
-    help="Run deferrable work in the cleanest or cheapest hours before its deadline.",
-    no_args_is_help=True,
-)
+app = Application("Run deferrable work in the cleanest or cheapest hours before its deadline.")
 
-TraceOption = Annotated[str, typer.Option("--trace", help=f"Carbon or price: {TRACES}.")]
-WorkOption = Annotated[str, typer.Option(help="Machine time it needs at most: 90min, 12h.")]
-DeadlineOption = Annotated[str, typer.Option(help="When it must be done: 2d, 2026-12-01T08:00Z.")]
-PowerOption = Annotated[
-    float | None, typer.Option(help="Power while it runs, W; else by the model of the ledger.")
+TraceOption = Annotated[
+    str, typer.Option("--trace", help=f"Carbon or price: {TRACES}.", metavar="TRACE")
 ]
-CheckpointOption = Annotated[str, typer.Option(help="Machine time lost at each resumption.")]
-MinRunOption = Annotated[str, typer.Option(help="Shortest run worth starting.")]
-ReserveOption = Annotated[str, typer.Option(help="Time kept free before the deadline.")]
+WorkOption = Annotated[
+    str, typer.Option(help="Machine time it needs at most: 90min, 12h.", metavar="SPAN")
+]
+DeadlineOption = Annotated[
+    str, typer.Option(help="When it must be done: 2d, 2026-12-01T08:00Z.", metavar="TIME")
+]
+PowerOption = Annotated[
+    float | None,
+    typer.Option(help="Power while it runs, W; else by the model of the ledger.", metavar="WATT"),
+]
+CheckpointOption = Annotated[
+    str, typer.Option(help="Machine time lost at each resumption.", metavar="SPAN")
+]
+MinRunOption = Annotated[str, typer.Option(help="Shortest run worth starting.", metavar="SPAN")]
+ReserveOption = Annotated[
+    str, typer.Option(help="Time kept free before the deadline.", metavar="SPAN")
+]
 UnitOption = Annotated[
-    str | None, typer.Option(help="Unit of a CSV without one: gCO2/kWh, EUR/MWh, kg/kWh.")
+    str | None,
+    typer.Option(help="Unit of a CSV without one: gCO2/kWh, EUR/MWh, kg/kWh.", metavar="UNIT"),
 ]
 ZoneOption = Annotated[
-    str | None, typer.Option(help="Time zone of a CSV without one: Europe/Brussels.")
+    str | None,
+    typer.Option(help="Time zone of a CSV without one: Europe/Brussels.", metavar="ZONE"),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print numbers for programs.")]
 
 
-@app.callback()
-def main() -> None:
-    """Run deferrable work in the cleanest or cheapest hours before its deadline."""
-
-
-@app.command()
+@app.verb()
 def plan(
     work: WorkOption,
     deadline: DeadlineOption,
@@ -57,15 +64,18 @@ def plan(
     min_run: MinRunOption = "0s",
     reserve: ReserveOption = "0s",
     begin: Annotated[
-        str | None, typer.Option("--from", help="Begin, ISO 8601; now when not given.")
+        str | None,
+        typer.Option("--from", help="Begin, ISO 8601; now when not given.", metavar="TIME"),
     ] = None,
     cap: Annotated[
-        float | None, typer.Option(help="Most power of all together, W; see --base.")
+        float | None,
+        typer.Option(help="Most power of all together, W; see --base.", metavar="WATT"),
     ] = None,
-    base: Annotated[float, typer.Option(help="Power that is drawn anyway, W.")] = 0.0,
+    base: Annotated[
+        float, typer.Option(help="Power that is drawn anyway, W.", metavar="WATT")
+    ] = 0.0,
     unit: UnitOption = None,
     zone: ZoneOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show in which hours a job would run, and what that saves against running at once.
 
@@ -77,8 +87,8 @@ def plan(
       matscreen power plan --work 6h --deadline 1d --trace entsoe:FR
       matscreen power plan --work 12h --deadline 3d --trace synthetic
     """
+    from matscreen.commands.output import next_steps
     from matscreen.commands.power_screens import plan_screen
-    from matscreen.console import terminal
     from matscreen.power.planner import plan as choose
     from matscreen.power.sharing import plan_jobs
 
@@ -87,65 +97,73 @@ def plan(
     source = _source(trace, unit, zone)
     known = source.read(now, job.deadline)
     if known.end < job.deadline - known.step:
-        typer.secho(
+        warn(
             f"{known.label} is known until {known.end:%Y-%m-%d %H:%M %Z} only; planned to be done "
-            "by then",
-            err=True,
+            "by then"
         )
         job = replace(job, deadline=known.end)
     if cap is not None:
         made = plan_jobs([job], known, cap_W=cap, now=now, base_W=base)[0]
     else:
         made = choose(job, known, now=now)
-    if as_json:
-        _echo(
-            {
-                "trace": made.trace.label,
-                "synthetic": made.trace.synthetic,
-                "unit": made.trace.amount_unit,
-                "power_W": job.power_W,
-                "energy_kWh": made.energy_kWh,
-                "planned": made.amount,
-                "at_once": made.at_once,
-                "saving": made.saving,
-                "windows": [
-                    {"start": one.start.isoformat(), "end": one.end.isoformat()}
-                    for one in made.windows
-                ],
-            }
-        )
-        return
-    terminal().print(plan_screen(made))
+    show(
+        lambda: {
+            "trace": made.trace.label,
+            "synthetic": made.trace.synthetic,
+            "unit": made.trace.amount_unit,
+            "power_W": job.power_W,
+            "energy_kWh": made.energy_kWh,
+            "planned": made.amount,
+            "at_once": made.at_once,
+            "saving": made.saving,
+            "windows": [{"start": one.start, "end": one.end} for one in made.windows],
+        },
+        lambda: plan_screen(made),
+    )
+    said = f"--work {quote(work)} --deadline {quote(deadline)} --trace {quote(trace)}"
+    next_steps((f"matscreen power run {said} -- COMMAND", "run a command in these hours"))
 
 
-@app.command()
+@app.verb()
 def replay(
     work: WorkOption = "12h",
-    deadline: Annotated[str, typer.Option(help="Time from start to deadline.")] = "2d",
+    deadline: Annotated[
+        str, typer.Option(help="Time from start to deadline.", metavar="SPAN")
+    ] = "2d",
     trace: TraceOption = "synthetic",
     also: Annotated[
         str | None,
-        typer.Option(help="Count the same runs by a second trace of the same slots as well."),
+        typer.Option(
+            help="Count the same runs by a second trace of the same slots as well.",
+            metavar="TRACE",
+        ),
     ] = None,
-    starts: Annotated[int, typer.Option(min=10, help="Starts drawn from the trace.")] = 1000,
-    power: Annotated[float, typer.Option(help="Power while it runs, W.")] = 200.0,
+    starts: Annotated[
+        int, typer.Option(min=10, help="Starts drawn from the trace.", metavar="N")
+    ] = 1000,
+    power: Annotated[float, typer.Option(help="Power while it runs, W.", metavar="WATT")] = 200.0,
     checkpoint: CheckpointOption = "5min",
     min_run: MinRunOption = "1h",
-    outages: Annotated[int, typer.Option(min=0, help="Slots of outage in each start.")] = 1,
+    outages: Annotated[
+        int, typer.Option(min=0, help="Slots of outage in each start.", metavar="N")
+    ] = 1,
     work_error: Annotated[
-        float, typer.Option(help="It may need this share less than said; not known before.")
+        float,
+        typer.Option(
+            help="It may need this share less than said; not known before.", metavar="SHARE"
+        ),
     ] = 0.2,
     error: Annotated[
         float | None,
-        typer.Option(help="Assume a forecast with this error (1 sigma); else from the past alone."),
+        typer.Option(
+            help="Assume a forecast with this error (1 sigma); else from the past alone.",
+            metavar="SHARE",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: SeedOption = 0,
     unit: UnitOption = None,
     zone: ZoneOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Figure, one HTML file.")
-    ] = None,
-    as_json: JsonOption = False,
+    output: Annotated[Path | None, output_option("Figure, one file.", "HTML")] = None,
 ) -> None:
     """Play the planner on a year and show what it saves against running at once.
 
@@ -160,7 +178,6 @@ def replay(
     from matscreen.commands.power_figures import write_replay
     from matscreen.commands.power_screens import replay_screen
     from matscreen.commands.replaying import replay_all
-    from matscreen.console import terminal
     from matscreen.power.trace_names import whole_year
 
     year = whole_year(_source(trace, unit, zone))
@@ -180,18 +197,19 @@ def replay(
     )
     if output is not None:
         write_replay(output, done)
-    if as_json:
-        _echo(done.to_dict())
-        return
-    console = terminal()
-    console.print(replay_screen(done))
-    if output is not None:
-        console.print(f"figure: {output}")
+    figure = [] if output is None else [lambda: f"figure: {output}"]
+    show(done.to_dict, lambda: replay_screen(done), *figure)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.verb(
+    json=False,
+    keeps="The command was stopped with it; what it keeps by itself is kept.",
+    context_settings={"ignore_unknown_options": True},
+)
 def run(
-    command: Annotated[list[str], typer.Argument(help="Program and arguments, after --.")],
+    command: Annotated[
+        list[str], typer.Argument(help="Program and arguments, after --.", metavar="COMMAND...")
+    ],
     work: WorkOption,
     deadline: DeadlineOption,
     trace: TraceOption = "uk",
@@ -208,29 +226,30 @@ def run(
     runs without rest, so that the deadline holds as long as the work is no more than was said.
     Exit code: that of the command.
 
-    Example:
+    Examples:
       matscreen power run --work 2h --deadline 1d -- matscreen simulate synapse --budget 2h
     """
     from matscreen.power.execution import run_in_windows
 
     job = _job(work, moment(deadline, datetime.now(UTC)), power, checkpoint, min_run, reserve)
     source = _source(trace, unit, zone)
-    done = run_in_windows(
-        command, job, source.read, say=lambda text: typer.secho(f"power: {text}", err=True)
-    )
+    done = run_in_windows(command, job, source.read, say=lambda text: note(f"power: {text}"))
     if done.late:
-        typer.secho(f"power: done after its deadline {job.deadline}", fg="red", err=True)
+        warn(f"power: done after its deadline {job.deadline}")
     raise typer.Exit(done.code if done.code >= 0 else 128 - done.code)
 
 
-@app.command(name="trace")
+@app.verb("trace")
 def save_trace(
-    trace: Annotated[str, typer.Argument(help=f"{TRACES}.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file.")],
+    trace: Annotated[str, typer.Argument(help=f"{TRACES}.", metavar="TRACE")],
+    output: Annotated[Path, output_option("Table of the trace.", "CSV")],
     begin: Annotated[
-        str | None, typer.Option("--from", help="Begin, ISO 8601; else everything there is.")
+        str | None,
+        typer.Option("--from", help="Begin, ISO 8601; else everything there is.", metavar="TIME"),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="End, ISO 8601, or a span.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="End, ISO 8601, or a span.", metavar="TIME")
+    ] = None,
 ) -> None:
     """Save a trace as CSV, such as a past year of a live service for a replay.
 
@@ -248,7 +267,20 @@ def save_trace(
         first = moment(begin, datetime.now(UTC))
         found = source.read(first, moment(end or "1d", first))
     write_csv(output, found)
-    typer.echo(f"{len(found)} slots of {found.step} from {found.start:%Y-%m-%d %H:%M %Z}: {output}")
+    show(
+        lambda: {
+            "trace": found.label,
+            "synthetic": found.synthetic,
+            "unit": found.unit,
+            "slots": len(found),
+            "start": found.start,
+            "end": found.end,
+            "file": output,
+        },
+        lambda: (
+            f"{len(found)} slots of {found.step} from {found.start:%Y-%m-%d %H:%M %Z}: {output}"
+        ),
+    )
 
 
 def _job(
@@ -279,7 +311,3 @@ def _with_error(error: float | None, year: Trace, seed: int) -> Forecast | None:
     from matscreen.power.forecasts import WithError
 
     return None if error is None else WithError(year.values, error, seed=seed)
-
-
-def _echo(content: dict[str, Any]) -> None:
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))

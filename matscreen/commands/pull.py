@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
+from matscreen.commands import completion
+from matscreen.commands.options import DEFAULT_STORE, MirrorOption, StoreOption
 from matscreen.errors import SourceError
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def pull(
         str,
         typer.Argument(
             help="optimade:NAME[,NAME...], optimade:all, optimade:URL, materials_project, "
-            "files:PATH, dataset:NAME, prototypes, or an installed one."
+            "files:PATH, dataset:NAME, prototypes, or an installed one.",
+            metavar="SOURCE",
+            autocompletion=completion.pulled_sources,
         ),
     ],
     family: Annotated[
@@ -35,7 +38,9 @@ def pull(
         typer.Option(
             help="perovskites (the default), simple_perovskites, double_perovskites, "
             "layered_perovskites or oxides.",
+            metavar="FAMILY",
             rich_help_panel=_QUERY,
+            autocompletion=completion.families,
         ),
     ] = None,
     elements: Annotated[
@@ -63,11 +68,17 @@ def pull(
         ),
     ] = None,
     max_sites: Annotated[
-        int | None, typer.Option(help="Largest cell, sites.", min=1, rich_help_panel=_QUERY)
+        int | None,
+        typer.Option(help="Largest cell, sites.", min=1, metavar="N", rich_help_panel=_QUERY),
     ] = None,
     max_hull: Annotated[
         float | None,
-        typer.Option(help="Largest energy above the hull, eV/atom.", min=0, rich_help_panel=_QUERY),
+        typer.Option(
+            help="Largest energy above the hull, eV/atom.",
+            min=0,
+            metavar="X",
+            rich_help_panel=_QUERY,
+        ),
     ] = None,
     filter_: Annotated[
         str | None,
@@ -88,24 +99,23 @@ def pull(
     ] = None,
     page_limit: Annotated[
         int | None,
-        typer.Option(help="Entries a page; lowered if refused.", min=1, rich_help_panel=_READING),
+        typer.Option(
+            help="Entries a page; lowered if refused.",
+            min=1,
+            metavar="N",
+            rich_help_panel=_READING,
+        ),
     ] = None,
     max_items: Annotated[
         int | None,
         typer.Option(
             help="Stop after about this many of each database; the next pull goes on.",
             min=1,
+            metavar="N",
             rich_help_panel=_READING,
         ),
     ] = None,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that published sets are read from first.",
-            metavar="DIR",
-            rich_help_panel=_READING,
-        ),
-    ] = None,
+    mirror: MirrorOption = None,
     refresh: Annotated[
         bool,
         typer.Option(
@@ -133,12 +143,7 @@ def pull(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count what would come, and show the filter.")
     ] = False,
-    json_: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the numbers here as well.", metavar="FILE"),
-    ] = None,
     store: StoreOption = DEFAULT_STORE,
-    quiet: QuietOption = False,
 ) -> None:
     """Pull candidates from databases or files into the store; each page is saved as it arrives.
 
@@ -152,6 +157,9 @@ def pull(
       matscreen pull files:structures/
       matscreen pull dataset:petretto_dielectric --mirror ~/datasets
     """
+    from matscreen.commands.opening import store_words
+    from matscreen.commands.output import next_steps, show
+    from matscreen.commands.pull_screen import summary
     from matscreen.sources import open_source
 
     options = {
@@ -166,35 +174,43 @@ def pull(
         "url": url,
         "page_limit": page_limit,
         "max_items": max_items,
-        "mirror": mirror,
+        "mirror": mirror if source.startswith("dataset:") else None,
         "include_gnome": gnome or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
     opened = open_source(source, **given)
     if dry_run:
-        _dry_run(opened, json_, quiet=quiet)
+        _dry_run(source, opened)
         return
-    tallies = _pull(opened, store, refresh=refresh, ordering=_limits(order), quiet=quiet)
-    if json_ is not None:
-        _write_json(json_, {"source": source, "databases": [_facts(tally) for tally in tallies]})
-    if not quiet:
-        from matscreen.commands.pull_screen import summary
-        from matscreen.console import terminal
-
-        terminal().print(summary(tallies, store))
+    tallies = _pull(opened, store, refresh=refresh, ordering=_limits(order))
+    show(
+        lambda: {"source": source, "databases": [_facts(tally) for tally in tallies]},
+        lambda: summary(tallies),
+    )
     _stop_if_all_failed(tallies)
+    where = store_words(store)
+    if any(tally.entries or tally.unchanged for tally in tallies):
+        next_steps(
+            (
+                f"matscreen screen synapse --source store{where} -o results/synapse",
+                "rank everything stored",
+            ),
+            (f"matscreen store info{where}", "what the store holds by now"),
+        )
+    else:
+        next_steps((f"{_again(source)} --dry-run", "nothing matched: count, and see the filter"))
 
 
 def _pull(
-    source: Source, store: Path, *, refresh: bool, ordering: OrderingLimits | None, quiet: bool
+    source: Source, store: Path, *, refresh: bool, ordering: OrderingLimits | None
 ) -> list[Tally]:
+    from matscreen.commands.opening import open_store
     from matscreen.commands.pull_screen import database_bars
     from matscreen.power import recorded
     from matscreen.pulling import pull_each
-    from matscreen.store import Store
 
-    opened = Store(store)
-    with database_bars(quiet=quiet) as watch, recorded(opened, "pull") as spent:
+    opened = open_store(store)
+    with database_bars() as watch, recorded(opened, "pull") as spent:
         tallies = pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
         spent.items = sum(tally.entries for tally in tallies)
     return tallies
@@ -208,26 +224,26 @@ def _limits(sites: int | None) -> OrderingLimits | None:
     return OrderingLimits(max_sites=sites)
 
 
-def _dry_run(source: Source, json_: Path | None, *, quiet: bool) -> None:
-    from dataclasses import asdict
-
+def _dry_run(spec: str, source: Source) -> None:
+    from matscreen.commands.output import next_steps, show
+    from matscreen.commands.pull_screen import expected
     from matscreen.sources.counting import count
 
     counts = count(source)
-    if json_ is not None:
-        _write_json(json_, {"databases": [asdict(each) for each in counts]})
-    if not quiet:
-        from matscreen.commands.pull_screen import expected
-        from matscreen.console import terminal
-
-        terminal().print(expected(counts))
+    show(lambda: {"source": spec, "databases": counts}, lambda: expected(counts))
     _stop_if_all_failed(counts)
+    next_steps((_again(spec), "the same without --dry-run brings them"))
+
+
+def _again(spec: str) -> str:
+    return f"matscreen pull {quote(spec)} ..."
 
 
 def _stop_if_all_failed(databases: Sequence[Tally | Count]) -> None:
     errors = [f"{each.name}: {each.error}" for each in databases if each.error]
     if len(errors) == len(databases):
-        raise SourceError("; ".join(errors))
+        told = "; ".join(errors)
+        raise SourceError(f"{told}; `matscreen doctor` says which databases answer from here")
 
 
 def _facts(tally: Tally) -> dict[str, Any]:
@@ -246,9 +262,3 @@ def _facts(tally: Tally) -> dict[str, Any]:
         "error": tally.error,
         "licence": tally.licence,
     }
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    from matscreen.atomic import write_atomically
-
-    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
+
+from matscreen.commands.output import errors, manner
 
 if TYPE_CHECKING:
     from matscreen.pulling import Tally
@@ -17,22 +17,20 @@ _LIVE = ("entries", "rate", "new", "duplicate", "failed", "error")
 
 
 @contextmanager
-def database_bars(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+def database_bars() -> Iterator[Callable[[Tally], None]]:
     """Yield a function that shows how each database stands; nothing when quiet."""
-    if quiet:
+    if manner().quiet:
         yield lambda _tally: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    # Progress goes to stderr so that a piped stdout holds results only.
-    console = Console(stderr=True)
+    console = errors()
     columns = (
         TextColumn("{task.description}", markup=False),  # an address may hold brackets
         BarColumn(bar_width=12),
         *(TextColumn(f"{{task.fields[{name}]}}", justify="right") for name in _LIVE),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, Any] = {}
 
         def show(tally: Tally) -> None:
@@ -63,7 +61,7 @@ def _live(tally: Tally) -> dict[str, Any]:
     }
 
 
-def summary(tallies: Sequence[Tally], store: Path) -> Any:
+def summary(tallies: Sequence[Tally]) -> Any:
     """Return the table of what a pull brought."""
     from rich.console import Group
     from rich.table import Table
@@ -91,12 +89,8 @@ def summary(tallies: Sequence[Tally], store: Path) -> Any:
             _state(tally),
         )
     lines = [Text(note, style="dim") for tally in tallies for note in _notes(tally)]
-    errors = [Text(f"{each.name}: {each.error}", style="red") for each in tallies if each.error]
-    following = (
-        f"Next: matscreen screen synapse --source store --store {quote(str(store))} "
-        "-o results/synapse"
-    )
-    return Group(table, *lines, *errors, Text(following))
+    failed = [Text(f"{each.name}: {each.error}", style="red") for each in tallies if each.error]
+    return Group(table, *lines, *failed)
 
 
 def _state(tally: Tally) -> Any:

@@ -9,26 +9,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands import completion
+from matscreen.commands.application import Application
+from matscreen.commands.opening import open_store, store_words
 from matscreen.commands.options import DEFAULT_STORE, StoreOption
+from matscreen.commands.output import next_steps, show
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from matscreen.maintenance import TableState
-    from matscreen.store import Store
+    from matscreen.table_history import Commit
 
-app = typer.Typer(
-    help="Say what lies in the store, and keep it small and quick over months.",
-    no_args_is_help=True,
-)
+app = Application("Say what lies in the store, and keep it small and quick over months.")
 
 TablesOption = Annotated[
-    list[str] | None, typer.Option("--table", help="Only this table; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--table",
+        help="Only this table; may be repeated.",
+        metavar="NAME",
+        autocompletion=completion.tables,
+    ),
+]
+TableArgument = Annotated[
+    str, typer.Argument(help="Table.", metavar="TABLE", autocompletion=completion.tables)
 ]
 RESULTS: Path = Path("results")
 
 
-@app.command()
+@app.verb()
 def info(store: StoreOption = DEFAULT_STORE, table: TablesOption = None) -> None:
     """Show rows, files, sizes and versions of every table.
 
@@ -36,43 +46,53 @@ def info(store: StoreOption = DEFAULT_STORE, table: TablesOption = None) -> None
       matscreen store info
       matscreen store info --store s3://bucket/store      # keys come from the environment
     """
-    from matscreen.console import terminal
     from matscreen.maintenance import states
 
-    opened = _opened(store)
+    opened = open_store(store, must_exist=True)
     found = states(opened, table)
-    if found:
-        terminal().print(_states_table(found))
-    else:
-        typer.echo(f"{opened.root} holds no table yet")
+    show(
+        lambda: {"store": opened.root, "tables": found},
+        lambda: _states_table(found) if found else f"{opened.root} holds no table yet",
+    )
+    if not found:
+        next_steps((f"matscreen screen synapse{store_words(store)}", "a first screen fills it"))
 
 
-@app.command()
+@app.verb()
 def compact(store: StoreOption = DEFAULT_STORE, table: TablesOption = None) -> None:
     """Join the small files that many pages leave; rows and older versions stay.
 
     Safe while others read and write.
+
+    Examples:
+      matscreen store compact
+      matscreen store compact --table candidates --table provenance
     """
-    from matscreen.console import terminal
     from matscreen.maintenance import compact as join
     from matscreen.maintenance import states
 
-    opened = _opened(store)
+    opened = open_store(store, must_exist=True)
     before = {each.name: each for each in states(opened, table)}
     joined = join(opened, table)
-    if not joined:
-        typer.echo("nothing to join")
-        return
-    terminal().print(_states_table(states(opened, joined), before))
-    typer.echo("Older versions keep their files until `matscreen store vacuum --delete`.")
+    after = states(opened, joined) if joined else []
+    show(
+        lambda: {"joined": joined, "before": [before[name] for name in joined], "after": after},
+        lambda: _states_table(after, before) if joined else "nothing to join",
+    )
+    if joined:
+        step = f"matscreen store vacuum{store_words(store)}"
+        next_steps((step, "what older versions still take"))
 
 
-@app.command()
+@app.verb()
 def vacuum(
     store: StoreOption = DEFAULT_STORE,
     table: TablesOption = None,
     days: Annotated[
-        float, typer.Option(help="Files stay this long after they went out of use.", min=1.0)
+        float,
+        typer.Option(
+            help="Files stay this long after they went out of use.", min=1.0, metavar="DAYS"
+        ),
     ] = 30.0,
     keep: Annotated[
         list[Path] | None,
@@ -101,58 +121,80 @@ def vacuum(
 
     folders = keep if keep is not None else [RESULTS] if RESULTS.is_dir() else []
     removed = clean(
-        _opened(store), timedelta(days=days), names=table, keep=folders, dry_run=not delete
+        open_store(store, must_exist=True),
+        timedelta(days=days),
+        names=table,
+        keep=folders,
+        dry_run=not delete,
     )
-    for each in removed:
-        if each.files:
-            typer.echo(f"{each.name}: {each.files:,} files, {_size(each.bytes)}")
+    lines = [f"{each.name}: {each.files:,} files, {_size(each.bytes)}" for each in removed]
+    lines = [line for line, each in zip(lines, removed, strict=True) if each.files]
     total = sum(each.files for each in removed)
     if not total:
-        typer.echo(f"no file has been out of use for {days:g} days")
+        lines.append(f"no file has been out of use for {days:g} days")
     elif not delete:
-        typer.echo(f"Nothing was deleted. To delete these {total:,} files, add --delete")
+        lines.append(f"Nothing was deleted. To delete these {total:,} files, add --delete")
+    show(lambda: {"deleted": delete, "files": total, "tables": removed}, lambda: "\n".join(lines))
 
 
-@app.command()
+@app.verb()
 def history(
-    name: Annotated[str, typer.Argument(help="Table.")],
+    table: TableArgument,
     store: StoreOption = DEFAULT_STORE,
-    last: Annotated[int, typer.Option(help="Show this many versions.", min=1)] = 20,
+    last: Annotated[int, typer.Option(help="Show this many versions.", min=1, metavar="N")] = 20,
 ) -> None:
-    """Show the latest versions of a table: when, and by what."""
-    from rich.table import Table
+    """Show the latest versions of a table: when, and by what.
 
-    from matscreen.console import terminal
+    Examples:
+      matscreen store history labels
+      matscreen store history candidates --last 5
+    """
     from matscreen.maintenance import history as versions
+
+    found = versions(open_store(store, must_exist=True), table)[-last:]
+    show(lambda: found, lambda: _history_table(found))
+    if found:
+        where = store_words(store)
+        step = f"matscreen store restore {table} {found[0].version}{where}"
+        next_steps((step, "bring the rows of a version back"))
+
+
+def _history_table(found: Sequence[Commit]) -> Table:
+    from rich.table import Table
 
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("version", "at (UTC)", "by", "rows", "files"):
         shown.add_column(title, justify="left" if title in {"at (UTC)", "by"} else "right")
-    for each in versions(_opened(store), name)[-last:]:
+    for each in found:
         added, files = (each.metrics.get(key, "") for key in ("num_added_rows", "num_added_files"))
         if each.operation == "MERGE":
             added = each.metrics.get("num_target_rows_inserted", "")
             files = each.metrics.get("num_target_files_added", "")
         when = each.at.strftime("%Y-%m-%d %H:%M:%S")
         shown.add_row(str(each.version), when, each.operation.lower(), str(added), str(files))
-    terminal().print(shown)
+    return shown
 
 
-@app.command()
+@app.verb()
 def restore(
-    name: Annotated[str, typer.Argument(help="Table.")],
-    version: Annotated[int, typer.Argument(help="Version whose rows come back.", min=0)],
+    table: TableArgument,
+    version: Annotated[
+        int, typer.Argument(help="Version whose rows come back.", min=0, metavar="VERSION")
+    ],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Bring the rows of an older version back, as a new version.
 
-    Example:
+    Examples:
       matscreen store restore labels 12
     """
     from matscreen.maintenance import restore as bring_back
 
-    number = bring_back(_opened(store), name, version)
-    typer.echo(f"{name}: version {number} holds the rows of version {version}")
+    number = bring_back(open_store(store, must_exist=True), table, version)
+    show(
+        lambda: {"table": table, "version": number, "rows_of": version},
+        lambda: f"{table}: version {number} holds the rows of version {version}",
+    )
 
 
 def _states_table(
@@ -188,9 +230,3 @@ def _size(number: int) -> str:
         if number >= scale:
             return f"{number / scale:.1f} {unit}"
     return f"{number / 1e3:.0f} kB"
-
-
-def _opened(store: Path) -> Store:
-    from matscreen.store import Store
-
-    return Store(store)

@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matscreen.commands.options import DEFAULT_STORE, QuietOption, StoreOption
+from matscreen.commands import completion
+from matscreen.commands.options import (
+    DEFAULT_STORE,
+    MirrorOption,
+    SeedOption,
+    StoreOption,
+    output_option,
+    set_option,
+)
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
+    from matscreen.class_training import TrainedClasses
     from matscreen.dataset_training import DatasetTraining
+    from matscreen.sources.dataset_registry import Dataset
 
 
 def train(
     dataset: Annotated[
         str | None,
-        typer.Option(help="Published data set to learn from; see `matscreen datasets`."),
+        typer.Option(
+            help="Published data set to learn from; see `matscreen datasets`.",
+            metavar="NAME",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     properties: Annotated[
         list[str] | None,
-        typer.Option("--property", help="Properties of the set; all by default.", metavar="NAME"),
+        typer.Option(
+            "--property",
+            help="Property of the set, may be repeated; all by default.",
+            metavar="NAME",
+            autocompletion=completion.properties,
+        ),
     ] = None,
     descriptor_set: Annotated[
-        str | None,
-        typer.Option("--set", help="Descriptor set: standard; with --dataset fast."),
+        str | None, set_option("Descriptor set: standard; with --dataset fast.")
     ] = None,
-    mirror: Annotated[
-        Path | None,
-        typer.Option(help="Folder with published sets, read before the network.", metavar="DIR"),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder of the models of a set.", metavar="DIR"),
-    ] = None,
+    mirror: MirrorOption = None,
+    output: Annotated[Path | None, output_option("Folder of the models of a set.")] = None,
     max_rows: Annotated[
-        int | None, typer.Option(help="Learn from this many rows of the set, drawn.", min=1)
+        int | None,
+        typer.Option(help="Learn from this many rows of the set, drawn.", min=1, metavar="N"),
     ] = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", help="Kept model to learn on top of, if it helps.", metavar="DIR"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draw, folds and models.")] = 0,
+    seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
-    quiet: QuietOption = False,
 ) -> None:
     """Train a surrogate for every property with labels, and show how well it predicts.
 
@@ -65,24 +78,24 @@ def train(
         _refuse_without_dataset(
             {
                 "--property": properties,
-                "--mirror": mirror,
                 "-o": output,
                 "--max-rows": max_rows,
                 "--from": source,
             }
         )
-        _train_store(store, descriptor_set or "standard", seed, quiet=quiet)
+        _train_store(store, descriptor_set or "standard", seed)
         return
+    from matscreen.commands.output import next_steps, show
     from matscreen.commands.progress import stages_bars
-    from matscreen.console import terminal
     from matscreen.dataset_training import train_dataset
     from matscreen.sources.dataset_registry import get_dataset
 
     known = get_dataset(dataset)
     if known.classes and not (known.targets or properties or max_rows or source):
-        _train_classes(dataset, output, mirror, seed, quiet=quiet)
+        _train_classes(dataset, output, mirror, seed)
         return
-    with stages_bars(quiet=quiet) as progress:
+    _check_properties(known, properties or ())
+    with stages_bars() as progress:
         finished = train_dataset(
             dataset,
             properties,
@@ -94,8 +107,50 @@ def train(
             source=source,
             progress=progress,
         )
-    if not quiet:
-        terminal().print(training_summary(finished))
+    show(lambda: _training_data(finished), lambda: training_summary(finished))
+    # What stands on another model is not one set of regressors to explain or to export.
+    alone = [each.folder for each in finished.trained if not _is_transferred(each.card)]
+    if alone:
+        next_steps(
+            (f"matscreen explain-model {alone[0]}", "how good it is, what it looks at"),
+            (f"matscreen edge export {alone[0]} -o bundle", "a small copy, without matscreen"),
+        )
+    elif finished.trained:
+        step = f"matscreen train --dataset NAME --from {finished.trained[0].folder}"
+        next_steps((step, "learn another set on top of it"))
+
+
+def _check_properties(dataset: Dataset, asked: Sequence[str]) -> None:
+    """Refuse a property that the set has not, before anything is downloaded."""
+    from difflib import get_close_matches
+
+    from matscreen.errors import InputError
+
+    known = [one.property for one in dataset.targets] + [one.name for one in dataset.classes]
+    for name in asked:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(
+                f"{dataset.name} holds no property {name!r}; it holds {', '.join(known)}{hint}"
+            )
+
+
+def _training_data(finished: DatasetTraining) -> dict[str, Any]:
+    return {
+        "dataset": finished.table.dataset.name,
+        "rows": finished.table.n_rows,
+        "described": len(finished.described.rows),
+        "lost": _losses(finished),
+        "refused": finished.refused,
+        "models": [_model_data(each.card, each.folder) for each in finished.trained],
+    }
+
+
+def _model_data(card: Mapping[str, Any], folder: Path | None = None) -> dict[str, Any]:
+    """Return what programs read of a model: all of its card but the long lists."""
+    found = {name: value for name, value in card.items() if name not in {"out_of_fold", "labels"}}
+    return {**found, "folder": folder} if folder is not None else found
 
 
 def training_summary(finished: DatasetTraining) -> Any:
@@ -130,13 +185,6 @@ def training_summary(finished: DatasetTraining) -> Any:
         for trained in finished.trained
         if _is_useless(trained.card)
     ]
-    # What stands on another model is not one set of regressors to explain or to export.
-    alone = [each.folder for each in finished.trained if not _is_transferred(each.card)]
-    steps = [
-        line
-        for first in alone[:1]
-        for line in (f"matscreen explain-model {first}", f"matscreen edge export {first} -o bundle")
-    ] or [f"matscreen train --dataset NAME --from {finished.trained[0].folder}"]
     folders = [str(trained.folder) for trained in finished.trained]
     return Group(
         Text(table.dataset.title, style="bold"),
@@ -146,7 +194,6 @@ def training_summary(finished: DatasetTraining) -> Any:
         *(Text(warning, style="yellow") for warning in warned),
         Text(""),
         Text.assemble(("models  ", "dim"), "\n        ".join(folders), overflow="fold"),
-        Text.assemble(("next    ", "dim"), "\n        ".join(steps), overflow="fold"),
     )
 
 
@@ -191,16 +238,18 @@ def scores(cards: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) -> None:
+def _train_store(store: Path, descriptor_set: str, seed: int) -> None:
     from matscreen import stages
+    from matscreen.commands.opening import open_store, store_words
+    from matscreen.commands.output import next_steps, show
     from matscreen.commands.progress import stages_bars
-    from matscreen.console import terminal
+    from matscreen.descriptors import get_descriptor_set
     from matscreen.power import Ledger
-    from matscreen.store import Store
 
-    opened = Store(store)
+    get_descriptor_set(descriptor_set)
+    opened = open_store(store)
     ledger = Ledger("train")
-    with stages_bars(quiet=quiet) as progress:
+    with stages_bars() as progress:
         stages.load_bundle(opened, progress=progress)
         with ledger.stage("describe") as spent:
             spent.items = stages.describe(opened, descriptor_set, progress=progress)
@@ -208,11 +257,28 @@ def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) ->
             cards = stages.train(opened, descriptor_set, seed=seed, progress=progress)
             spent.items = len(cards)
     ledger.write(opened)
-    if quiet:
-        return
+    show(
+        lambda: {"store": opened.root, "models": [_model_data(card) for card in cards]},
+        lambda: _store_table(cards),
+    )
+    where = store_words(store)
+    next_steps(
+        (f"matscreen screen synapse{where}", "rank with these"),
+        (f"matscreen simulate synapse --budget 1h{where}", "more labels where they teach most"),
+    )
+
+
+def _store_table(cards: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
 
-    table = Table(title="Surrogates, cross-validated by chemical system")
+    table = Table(
+        title="Surrogates, cross-validated by chemical system",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+    )
     for column in ("property", "unit", "labels", "MAE", "null MAE", "Spearman", "90 % coverage"):
         table.add_column(column, justify="left" if column in {"property", "unit"} else "right")
     for card in cards:
@@ -223,45 +289,52 @@ def _train_store(store: Path, descriptor_set: str, seed: int, *, quiet: bool) ->
             str(card["n_labels"]),
             *(_number(metrics[key]) for key in ("mae", "null_mae", "spearman", "coverage_90")),
         )
-    terminal().print(table)
+    return table
 
 
-def _train_classes(
-    dataset: str, output: Path | None, mirror: Path | None, seed: int, *, quiet: bool
-) -> None:
+def _train_classes(dataset: str, output: Path | None, mirror: Path | None, seed: int) -> None:
     """Train the classifiers of a set that holds labels only, and show how well they predict."""
-    from rich.table import Table
+    from rich.console import Group
 
     from matscreen.class_training import train_dataset_classes
+    from matscreen.commands.output import show
     from matscreen.commands.progress import stages_bars
-    from matscreen.console import terminal
 
-    with stages_bars(quiet=quiet) as progress:
+    with stages_bars() as progress:
         finished = train_dataset_classes(
             dataset, folder=output, mirror=mirror, seed=seed, progress=progress
         )
-    if quiet:
-        return
-    console = terminal()
-    for trained in finished:
-        card, about = trained.classifier.card, trained.table.dataset
-        console.print(about.title, style="bold")
-        console.print(f"{about.citation}. Licence: {about.licence}", style="dim")
-        counts = zip(card["classes"], card["class_counts"], strict=True)
-        console.print(", ".join(f"{n:,} {name}" for name, n in counts), style="dim")
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name in ("label", "labels", "accuracy", "balanced", "log loss", "null", "in 90 % set"):
-            table.add_column(name, justify="left" if name == "label" else "right")
-        metrics = card["metrics"]
-        table.add_row(
-            card["label"],
-            f"{card['n_labels']:,}",
-            *(_percent(metrics[key]) for key in ("accuracy", "balanced_accuracy")),
-            *(_number(metrics[key]) for key in ("log_loss", "null_log_loss")),
-            f"{_percent(metrics['coverage_90'])}, {_number(metrics['mean_set_size'])} classes",
-        )
-        console.print(table)
-        console.print(f"model   {trained.folder}", style="dim")
+    show(
+        lambda: {
+            "dataset": dataset,
+            "models": [_model_data(each.classifier.card, each.folder) for each in finished],
+        },
+        lambda: Group(*(part for each in finished for part in _class_parts(each))),
+    )
+
+
+def _class_parts(trained: TrainedClasses) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    card, about = trained.classifier.card, trained.table.dataset
+    yield Text(about.title, style="bold")
+    yield Text(f"{about.citation}. Licence: {about.licence}", style="dim")
+    counts = zip(card["classes"], card["class_counts"], strict=True)
+    yield Text(", ".join(f"{n:,} {name}" for name, n in counts), style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("label", "labels", "accuracy", "balanced", "log loss", "null", "in 90 % set"):
+        table.add_column(name, justify="left" if name == "label" else "right")
+    metrics = card["metrics"]
+    table.add_row(
+        card["label"],
+        f"{card['n_labels']:,}",
+        *(_percent(metrics[key]) for key in ("accuracy", "balanced_accuracy")),
+        *(_number(metrics[key]) for key in ("log_loss", "null_log_loss")),
+        f"{_percent(metrics['coverage_90'])}, {_number(metrics['mean_set_size'])} classes",
+    )
+    yield table
+    yield Text(f"model   {trained.folder}", style="dim")
 
 
 def _refuse_without_dataset(options: Mapping[str, object]) -> None:

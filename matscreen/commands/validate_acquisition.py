@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from matscreen.commands.options import MirrorOption, output_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
 
 def acquisition(
-    mirror: Annotated[
-        Path | None,
-        typer.Option(envvar="MATSCREEN_MIRROR", help="Folder of published data sets."),
-    ] = None,
+    mirror: MirrorOption = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder of simulated labels instead of the shipped one.")
+        Path | None,
+        typer.Option(help="Folder of simulated labels instead of the shipped one.", metavar="DIR"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Repetitions.")] = 10,
-    out: Annotated[Path, typer.Option(help="Folder of table and figure.")] = Path(
+    seeds: Annotated[int, typer.Option(min=2, help="Repetitions.", metavar="N")] = 10,
+    output: Annotated[Path, output_option("Folder of table and figure.")] = Path(
         ".matscreen/validation"
     ),
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here as well.")
-    ] = None,
 ) -> None:
     """Replay the choice of simulations on known data, against random choice.
 
     Counts the simulations until half of the best 5 % are found, on the wells and vacancies of
     the bundle and, with a mirror, on published vacancy energies.
-    """
-    from rich.table import Table
 
+    Examples:
+      matscreen validate acquisition
+      matscreen validate acquisition --mirror ~/datasets --seeds 20 --json
+    """
+    from matscreen.commands.output import show
     from matscreen.commands.progress import bar
-    from matscreen.console import terminal
     from matscreen.validation.acquisition import (
         bundle_vacancies,
         bundle_wells,
@@ -50,11 +52,26 @@ def acquisition(
     with bar("replay") as progress:
         table = replay_table(replays, seeds=seeds, progress=progress)
     result = summary(table)
-    out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out / "acquisition.csv", index=False)
+    output.mkdir(parents=True, exist_ok=True)
+    table.to_csv(output / "acquisition.csv", index=False)
+    figure = replay_figure(table, output / "acquisition.html")
+    show(
+        lambda: {"seeds": seeds, "pools": result, "figure": figure},
+        lambda: _shown(result, seeds),
+        lambda: f"figure: {figure}",
+    )
+
+
+def _shown(result: pd.DataFrame, seeds: int) -> Table:
+    from rich.table import Table
+
     shown = Table(
         title=f"Simulations until half of the best 5 % are found, mean of {seeds} seeds",
         title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
     )
     for name in ("pool", "n", "random", "acquisition", "ratio"):
         shown.add_column(name, justify="left" if name == "pool" else "right")
@@ -66,8 +83,4 @@ def acquisition(
             f"{row['acquisition']:.0f} ± {row['acquisition_std']:.0f}",
             f"{row['ratio']:.2f}",
         )
-    terminal().print(shown)
-    terminal().print(f"figure: {replay_figure(table, out / 'acquisition.html')}")
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(result.to_dict("records"), indent=2) + "\n")
+    return shown

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from matscreen.commands.options import output_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 
 def mechanisms(
@@ -18,30 +23,44 @@ def mechanisms(
     recalled: Annotated[
         bool, typer.Option("--recalled", help="Score rows of low confidence too.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder of table and figure.")] = Path(
+    output: Annotated[Path, output_option("Folder of table and figure.")] = Path(
         ".matscreen/validation"
     ),
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here as well.")
-    ] = None,
 ) -> None:
     """Compare predicted switching energies with measured single devices.
 
     Projections, circuits, circular figures, bounds and rows of low confidence are left out, and
     counted. No constant is fitted on the rows it is scored on: the error after leaving the
     material out is given beside the error as shipped.
-    """
-    from rich.table import Table
 
-    from matscreen.console import terminal
+    Examples:
+      matscreen validate mechanisms
+      matscreen validate mechanisms my_devices.csv -o checked
+    """
+    from matscreen.commands.output import next_steps, show
     from matscreen.validation.figures import device_figure
     from matscreen.validation.mechanisms import score_devices, summarize
 
     scored = score_devices(devices, recalled=recalled)
     result = summarize(scored)
-    out.mkdir(parents=True, exist_ok=True)
-    scored.to_csv(out / "mechanisms.csv", index=False)
-    console = terminal()
+    output.mkdir(parents=True, exist_ok=True)
+    scored.to_csv(output / "mechanisms.csv", index=False)
+    figure = device_figure(scored, output / "mechanisms.html")
+    left = scored.loc[scored["excluded"] != "", "excluded"].value_counts().to_dict()
+    told = "; ".join(f"{n} {reason}" for reason, n in left.items()) or "none"
+    show(
+        lambda: {"mechanisms": result, "not_scored": left, "figure": figure},
+        lambda: _shown(result),
+        lambda: f"not scored: {told}",
+        lambda: f"figure: {figure}",
+    )
+    if devices is None:
+        next_steps(("matscreen calibrate my_devices.csv", "let your own devices correct them"))
+
+
+def _shown(result: pd.DataFrame) -> Table:
+    from rich.table import Table
+
     shown = Table(
         title="Measured single devices against prediction; decades of energy",
         title_justify="left",
@@ -68,19 +87,7 @@ def mechanisms(
         shown.add_column(name, justify="left" if name == "mechanism" else "right", no_wrap=True)
     for row in result.to_dict("records"):
         shown.add_row(*_cells({str(key): value for key, value in row.items()}))
-    console.print(shown)
-    left = scored.loc[scored["excluded"] != "", "excluded"].value_counts()
-    console.print(
-        "not scored: " + ("; ".join(f"{n} {reason}" for reason, n in left.items()) or "none")
-    )
-    console.print(f"figure: {device_figure(scored, out / 'mechanisms.html')}")
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "mechanisms": [_plain(row) for row in result.to_dict("records")],
-            "not_scored": {str(reason): int(n) for reason, n in left.items()},
-        }
-        json_file.write_text(json.dumps(content, indent=2) + "\n")
+    return shown
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -109,10 +116,3 @@ def _cells(row: dict[str, Any]) -> list[str]:
         number("coverage_p"),
         number("stated_decades"),
     ]
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row.items()
-    }

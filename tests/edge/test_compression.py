@@ -208,7 +208,7 @@ def test_the_command_exports_a_stored_surrogate(rows, tmp_path, monkeypatch):
     arguments = ["edge", "export", str(tmp_path / "model"), "-o", str(tmp_path / "bundle")]
     done = CliRunner().invoke(app, [*arguments, "--variants", "network-64"])
     if surrogate.card["model"] == "constant":
-        assert isinstance(done.exception, ModelError)
+        assert done.exit_code == 1
         return
     assert done.exit_code == 0, done.output
     assert (tmp_path / "bundle" / "model.onnx").is_file()

@@ -29,8 +29,8 @@ def run(*words):
 
 
 def test_the_command_prints_and_writes_with_its_assumptions(results, tmp_path):
-    table, numbers = tmp_path / "out" / "impact.csv", tmp_path / "out" / "impact.json"
-    done = run(results, "-o", table, "--json", numbers, "--top", 2)
+    table = tmp_path / "out" / "impact.csv"
+    done = run(results, "-o", table, "--top", 2)
     assert done.exit_code == 0, done.output
     for word in ("KNbO₃", "SrTiO₃", "BaTiO₃", "TrueNorth", "Assumptions", "gpt-3", "300 MWh"):
         assert word in done.output
@@ -38,7 +38,7 @@ def test_the_command_prints_and_writes_with_its_assumptions(results, tmp_path):
     written = pd.read_csv(table, comment="#")
     assert len(written) == 4 * len(workloads())
     assert set(written["workload"]) == {workload.name for workload in workloads()}
-    content = json.loads(numbers.read_text())
+    content = json.loads(run(results, "--json", "--top", 2).stdout)
     assert [line[2:] for line in head] == content["assumptions"]
     assert content["application"] == "synapse"
     assert content["hardware"]["adc_energy_J"] == pytest.approx(2.58e-12)
@@ -46,12 +46,11 @@ def test_the_command_prints_and_writes_with_its_assumptions(results, tmp_path):
     assert len(content["candidates"]) == len(written)
 
 
-def test_options_reach_the_hardware(results, tmp_path):
-    numbers = tmp_path / "impact.json"
+def test_options_reach_the_hardware(results):
     options = ["--adc-energy", 1e-11, "--rows", 64, "--bits", 4, "--carbon", 0.1, "--batch", 1]
-    done = run(results, "--workload", "lenet-5", "--json", numbers, *options)
+    done = run(results, "--workload", "lenet-5", "--json", *options)
     assert done.exit_code == 0, done.output
-    content = json.loads(numbers.read_text())
+    content = json.loads(done.stdout)
     assert content["hardware"]["rows"] == 64
     assert content["hardware"]["cells_per_weight"] == 1  # 4 bits in one cell of 32 levels
     assert content["usage"]["carbon_kg_per_kWh"] == pytest.approx(0.1)
@@ -62,10 +61,9 @@ def test_options_reach_the_hardware(results, tmp_path):
 def test_other_applications_run_from_a_parquet_file(tmp_path, application):
     file = tmp_path / "candidates.parquet"
     ranking().to_parquet(file)
-    numbers = tmp_path / "impact.json"
-    done = run(file, "--application", application, "--json", numbers)
+    done = run(file, "--application", application, "--json")
     assert done.exit_code == 0, done.output
-    best = json.loads(numbers.read_text())["best"][0]
+    best = json.loads(done.stdout)["best"][0]
     assert best["inference_switching_share"] > 0.0
     assert (best["training_J"] is None) == (application == "neuron")
 

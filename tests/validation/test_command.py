@@ -74,12 +74,12 @@ def run(*arguments):
 
 
 def test_tables_figure_and_numbers_are_written(mirror, tmp_path):
-    out, numbers, correction = tmp_path / "out", tmp_path / "n.json", tmp_path / "c.csv"
-    options = ("--mirror", mirror, "--out", out, "--calculator", "toy", "--workers", 0)
-    parts = ("--only", "vacancies,wells", "--json", numbers, "--write-correction", correction)
+    out, correction = tmp_path / "out", tmp_path / "c.csv"
+    options = ("--mirror", mirror, "-o", out, "--calculator", "toy", "--workers", 0)
+    parts = ("--only", "vacancies,wells", "--json", "--write-correction", correction)
     result = run(*options, *parts)
     assert result.exit_code == 0, result.output
-    found = json.loads(numbers.read_text(), parse_constant=pytest.fail)  # no NaN: it is no JSON
+    found = json.loads(result.stdout, parse_constant=pytest.fail)  # no NaN: it is no JSON
     scores = pd.DataFrame(found["vacancies"]["scores"]).set_index(["values", "group"])
     assert scores.loc[("raw", "all"), "n"] == len(B_SITES)
     assert scores.loc[("raw", "d0"), "n"] == 5
@@ -98,9 +98,9 @@ def test_tables_figure_and_numbers_are_written(mirror, tmp_path):
 
 
 def test_an_unknown_part_and_a_missing_mirror_are_named(mirror, tmp_path):
-    wrong = run("--mirror", mirror, "--out", tmp_path, "--only", "vacancy")
-    assert wrong.exit_code != 0
-    assert "vacancy" in str(wrong.exception)
-    empty = run("--mirror", tmp_path, "--out", tmp_path, "--only", "vacancies")
-    assert empty.exit_code != 0
-    assert "kumagai" in str(empty.exception)
+    wrong = run("--mirror", mirror, "-o", tmp_path, "--only", "vacancy")
+    assert wrong.exit_code == 2
+    assert "vacancy" in wrong.stderr
+    empty = run("--mirror", tmp_path, "-o", tmp_path, "--only", "vacancies")
+    assert empty.exit_code == 2
+    assert "kumagai" in empty.stderr
