@@ -109,11 +109,14 @@ def _data(candidate: RankedCrystal) -> dict[str, Any]:
 def _kept_text(value: Scalar) -> Scalar:
     """Return a value that ASE reads back from an extended XYZ file as what it was.
 
-    A text that would be taken for a number or a truth value is written as the JSON it is.
+    A text that would be taken for a number or a truth value is written as the JSON it is. ASE
+    escapes no backslash: it becomes a slash, and what would end the line a space.
     """
-    if isinstance(value, str) and (_reads_as_number(value) or value in {"T", "F"}):
-        return f"_JSON {json.dumps(value)}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in value)
+    text = text.replace("\\", "/").removeprefix("_JSON").strip()
+    return f"_JSON {json.dumps(text)}" if _reads_as_number(text) or text in {"T", "F"} else text
 
 
 def _reads_as_number(value: Scalar) -> bool:

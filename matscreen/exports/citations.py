@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPECIAL: Final = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
-_VERBATIM: Final = frozenset({"doi", "url"})
+_BRACES: Final = str.maketrans("", "", "{}")
+_VERBATIM: Final = frozenset({"author", "doi", "url"})
 _JOINED: Final = ";"
 
 
@@ -123,4 +124,6 @@ def _facts(ranking: pd.DataFrame) -> Iterable[str]:
 
 
 def _escaped(text: str) -> str:
+    """Return a text that ends where its field ends, whatever a database wrote into it."""
+    text = " ".join(text.translate(_BRACES).split())
     return "".join(_SPECIAL.get(letter, letter) for letter in text)

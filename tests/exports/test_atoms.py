@@ -109,3 +109,21 @@ def test_a_failed_write_leaves_the_old_database(awkward, crystals, ranked, tmp_p
         write_ase_db(awkward, {**crystals, ranked[2]: None}, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["c.db"]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('a"b', 'a"b'),
+        ("it's = [1]", "it's = [1]"),
+        ("C:\\cifs\\", "C:/cifs/"),
+        ("a\n2\n", "a 2"),
+        ("_JSON {", "{"),
+        ("1 2 3 _", "1 2 3 _"),
+    ],
+)
+def test_no_text_of_a_database_breaks_a_file(awkward, crystals, tmp_path, text, read):
+    hostile = awkward.assign(source_id=text)
+    images = ase.io.read(write_extxyz(hostile, crystals, tmp_path / "c.xyz"), index=":")
+    assert [atoms.info["source_id"] for atoms in images] == [read] * 4
+    assert images[0].info["film_plane"] == "001"

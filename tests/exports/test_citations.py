@@ -106,6 +106,8 @@ def test_no_doi_is_there_that_no_table_has(entries):
 def test_special_letters_are_escaped_but_not_in_addresses():
     fields = {"title": "A & B_c: 5 %", "url": "https://x.org/a_b", "doi": "", "note": "n"}
     text = bibtex(Reference("k", "misc", fields))
+    hostile = bibtex(Reference("k", "misc", {"license": "}\n}\n@misc{evil,"}))
+    assert hostile == "@misc{k,\n  license = {@miscevil,}\n}\n"
     assert r"title = {A \& B\_c: 5 \%}" in text
     assert "url = {https://x.org/a_b}" in text
     assert "doi" not in text
