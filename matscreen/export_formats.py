@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from matscreen import exports
-from matscreen.errors import InputError
+from matscreen.errors import InputError, rejection
 from matscreen.exports.records import ranked_crystals
 from matscreen.finished_screens import FinishedScreen
 from matscreen.simulations.dft_inputs import Code, Task
@@ -142,13 +143,20 @@ def _inputs_of(code: Code) -> Callable[[Selection, Path], Sequence[str]]:
     def write(chosen: Selection, path: Path) -> Sequence[str]:
         from matscreen.simulations.dft_inputs import write_dft_inputs
 
-        crystals = {
-            each.name: each.crystal for each in ranked_crystals(chosen.rows, chosen.crystals)
-        }
-        written = write_dft_inputs(crystals, path, code=code, task=chosen.task)
-        left_out = written[written["path"].isna()]
-        notes = tuple(f"{row.name}: {row.reason}" for row in left_out.itertuples(index=False))
-        if len(left_out) == len(written):
+        notes: list[str] = []
+        done = 0
+        for each in ranked_crystals(chosen.rows, chosen.crystals):
+            crystal = {each.name: each.crystal}
+            try:
+                written = write_dft_inputs(crystal, path, code=code, task=chosen.task)
+            except Exception as error:  # such as an element that a set of inputs does not know
+                shutil.rmtree(path / each.name, ignore_errors=True)
+                notes.append(f"{each.name}: {': '.join(rejection(error))}")
+                continue
+            left_out = written[written["path"].isna()]
+            notes += [f"{row.name}: {row.reason}" for row in left_out.itertuples(index=False)]
+            done += len(written) - len(left_out)
+        if not done:
             raise InputError(
                 f"no {chosen.task} input could be written: {'; '.join(notes)}; take more "
                 "candidates with --top, or another --task"

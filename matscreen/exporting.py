@@ -220,7 +220,7 @@ def _with_crystals(
         more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
         notes.append(f"passed over, known by composition only: {', '.join(passed[:_SHOWN])}{more}")
     if len(found) < top:
-        notes.append(f"only {len(found)} of them have a crystal")
+        notes.append(f"only {len(found)} of the materials to choose from have a crystal")
     return _restricted(whole, kept, crystals, tuple(notes))
 
 

@@ -194,6 +194,23 @@ def test_a_task_that_some_crystals_cannot_do_is_told_beside_the_others(made, out
         _export(made, "gpaw", out / "b", task="double_well", **polar_is_bare)
 
 
+def test_a_crystal_that_a_set_of_inputs_does_not_know_stops_no_other(made, out, monkeypatch):
+    from pymatgen.io.vasp.sets import MPRelaxSet
+
+    write = MPRelaxSet.write_input
+
+    def strict(self, place, **options):
+        write(self, place, **options)
+        if "Sr" in self.structure.symbol_set:
+            raise KeyError("Sr")
+
+    monkeypatch.setattr(MPRelaxSet, "write_input", strict)
+    exported = _export(made, "vasp", out)
+    assert [path.parent.name for path in exported.paths] == ["002_BaTiO3_aa11"]
+    assert "003_SrTiO3_bb22: unexpected: KeyError: 'Sr'" in exported.notes
+    assert not (out / "vasp/003_SrTiO3_bb22").exists()
+
+
 def _without(made, name: str) -> Store:
     """Return a store in which a crystal is known by its composition only."""
     table = made.store.read("candidates").to_pylist()
