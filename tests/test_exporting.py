@@ -14,6 +14,8 @@ from matscreen.errors import InputError
 from matscreen.export_formats import FORMATS
 from matscreen.exporting import default_targets, export_screen, format_of, select_rows
 from matscreen.finished_screens import FinishedScreen, read_finished
+from matscreen.identity import structure_id
+from matscreen.sources import open_source
 from matscreen.store import Store
 from matscreen.structures import Crystal
 from tests.exports.small_screen import make_screen
@@ -56,6 +58,15 @@ def test_the_best_material_with_a_crystal_is_taken_and_the_others_are_told(made,
     np.testing.assert_allclose(again.frac_coords, original.frac_coords, atol=1e-12)
     np.testing.assert_allclose(again.lattice, original.lattice)
     assert again.atomic_numbers.tolist() == original.atomic_numbers.tolist()
+
+
+@pytest.mark.parametrize("name", ["cif", "poscar", "extxyz", "ase", "optimade", "pymatgen"])
+def test_another_screen_can_rank_what_was_exported(made, out, name):
+    _export(made, name, out)
+    pages = list(open_source(f"files:{out}").pages())
+    assert not [failure for page in pages for failure in page.failures]
+    read = [structure_id(item.crystal) for page in pages for item in page.items]
+    assert sorted(read) == sorted(structure_id(made.crystals[one]) for one in ("aa11", "bb22"))
 
 
 def test_infeasible_materials_come_only_when_asked_for(made, out):
