@@ -90,10 +90,11 @@ def explain_candidate(
 
 
 def _ids(store: Store, candidate: str) -> tuple[str, ...]:
-    """Ids of one structure id, or of all phases of a formula."""
+    """Ids of one structure id, or of all phases of a formula, relaxed where they have been."""
     from matscreen.structures import reduced_formula
 
-    table: pd.DataFrame = store.read("candidates", ["structure_id", "formula"]).to_pandas()
+    columns = ["structure_id", "input_id", "formula"]
+    table: pd.DataFrame = store.read("candidates", columns).to_pandas()
     found = table[table["structure_id"] == candidate]
     if found.empty:
         try:
@@ -101,6 +102,8 @@ def _ids(store: Store, candidate: str) -> tuple[str, ...]:
         except ValueError:
             formula = candidate
         found = table[table["formula"].isin([formula, candidate])]
+        # A relaxed phase has the labels, and stands for the structure that it was relaxed from.
+        found = found[~found["structure_id"].isin(found["input_id"])]
     if found.empty:
         raise InputError(
             f"no candidate {candidate!r} among the {len(table)} stored; give a reduced formula, a "

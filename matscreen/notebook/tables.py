@@ -139,8 +139,10 @@ def _cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             continue
         unit = units.get(name, "")
         heads.append(_heading(name, unit))
-        show = _format(name, unit)
         values = frame[name].astype(object)
+        show = _format(name, unit)
+        if show is _plain and _counts(values):
+            show = _count
         columns.append(["" if _missing(value) else show(value) for value in values])
     return heads, [list(line) for line in zip(*columns, strict=True)]
 
@@ -175,6 +177,17 @@ def _format(name: str, unit: str) -> Callable[[Any], str]:
     if name in _CODES:
         return lambda value: words(str(value).replace(".", " "))
     return _plain
+
+
+def _counts(values: Iterable[Any]) -> bool:
+    """Say whether a column holds whole numbers as floats, because some of them are missing."""
+    known = [value for value in values if not _missing(value)]
+    floats = all(type(value).__name__.startswith("float") for value in known)
+    return bool(known) and floats and all(float(value).is_integer() for value in known)
+
+
+def _count(value: Any) -> str:
+    return f"{float(value):,.0f}"
 
 
 def _share(value: Any) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROW: Final = 22
 _TOP, _BOTTOM = 34, 52
-_PANEL, _GAP = 250, 66
+_PANEL, _GAP = 250, 86
 _STRATEGIES: Final = {
     "random": ("chance", LIGHT["line"]),
     "expected_improvement": ("acquisition", LIGHT["series-0"]),

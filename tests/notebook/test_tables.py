@@ -57,6 +57,12 @@ def test_only_the_first_rows_are_shown_and_the_rest_counted(ranking):
     assert len(shown.frame) == 2
 
 
+def test_counts_stay_whole_where_one_is_missing_and_codes_keep_their_meaning(ranking):
+    counted = ranking.assign(covered=[12.0, np.nan], p_feasible=[1.0, 0.0])
+    lines = repr(ms.table(counted, ["covered", "p_feasible", "spacegroup"])).splitlines()
+    assert lines[1].split() == ["12", "100", "%", "P4mm"]
+
+
 def test_a_column_that_is_not_there(ranking):
     with pytest.raises(InputError, match="no column hull"):
         ms.table(ranking, ["formula", "hull"])
