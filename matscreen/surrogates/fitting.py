@@ -276,7 +276,12 @@ def _out_of_fold_votes(
     spread = np.empty(len(data.y))
     for rows, held in folds:
         fitted = portfolio.fit_members(
-            names, data.X[rows], data.y[rows], settings=settings, seed=seed
+            names,
+            data.X[rows],
+            data.y[rows],
+            settings=settings,
+            seed=seed,
+            n_labels=len(data.y),
         )
         for name, estimator in fitted.items():
             votes[name][held] = estimator.predict(data.X[held])

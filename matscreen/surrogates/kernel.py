@@ -16,7 +16,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from matscreen.structures import FloatArray, IntArray
-from matscreen.surrogates.metric import LENGTH, ROUNDS, Float32Array, Metric, learn_metric, matern
+from matscreen.surrogates.metric import (
+    LENGTH,
+    MOST_ROWS,
+    ROUNDS,
+    Float32Array,
+    Metric,
+    learn_metric,
+    matern,
+    metric_rows,
+)
 
 _FEW = 1000
 """Rows up to which length and rounds are chosen too, not only the noise."""
@@ -50,6 +59,7 @@ class KernelSettings:
         apart: Squared distance of two ions of different name on one site (0.063 against 0.071 eV on
             heats of formation of perovskites with geometry).
         ion_columns: Columns that name the ion of a site.
+        metric_rows: Most rows that the metric is learned from, the same in folds as in the end.
     """
 
     rounds: int = ROUNDS
@@ -59,6 +69,7 @@ class KernelSettings:
     smoothness: float = 1.5
     apart: float = 0.0
     ion_columns: tuple[int, ...] = ()
+    metric_rows: int = MOST_ROWS
 
 
 class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -72,6 +83,7 @@ class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         smoothness: As in `KernelSettings`.
         apart: As in `KernelSettings`.
         ion_columns: As in `KernelSettings`.
+        metric_rows: As in `KernelSettings`.
         seed: Seed of the draws of rows.
     """
 
@@ -85,6 +97,7 @@ class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         smoothness: float = 1.5,
         apart: float = 0.0,
         ion_columns: tuple[int, ...] = (),
+        metric_rows: int = MOST_ROWS,
         seed: int = 0,
     ) -> None:
         self.rounds = rounds
@@ -94,6 +107,7 @@ class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.smoothness = smoothness
         self.apart = apart
         self.ion_columns = ion_columns
+        self.metric_rows = metric_rows
         self.seed = seed
 
     def fit(self, X: FloatArray, y: FloatArray) -> MaternKernelRidge:
@@ -115,7 +129,7 @@ class MaternKernelRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.center_ = float(np.median(values))
         self.spread_ = float(values.std()) or 1.0
         target = (values - self.center_) / self.spread_
-        metric = learn_metric(X, target, rounds=self.rounds, seed=self.seed)
+        metric = learn_metric(X, target, rounds=self.rounds, rows=self.metric_rows, seed=self.seed)
         self.metric_ = metric.with_ions(X, self.ion_columns, self.apart)
         self.points_ = self.metric_.embed(X)
         noise = np.full(len(values), self.noise)
@@ -219,7 +233,11 @@ def choose_settings(
             missed += float(np.abs(target[test] - found).sum())
         return missed
 
-    start = KernelSettings(noise=1e-2 if few else 1e-3, ion_columns=tuple(ion_columns))
+    start = KernelSettings(
+        noise=1e-2 if few else 1e-3,
+        ion_columns=tuple(ion_columns),
+        metric_rows=metric_rows(len(y)),
+    )
     alike = [
         replace(start, rounds=rounds, smoothness=smoothness, apart=apart)
         for rounds in (_ROUNDS_FEW if few else (ROUNDS,))

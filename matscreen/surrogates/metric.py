@@ -20,7 +20,7 @@ from matscreen.structures import FloatArray, IntArray
 Float32Array = npt.NDArray[np.float32]
 
 MOST_ROWS = 2000
-"""Rows from which a metric is learned."""
+"""Rows that a metric of many labels is learned from."""
 _ALL_UP_TO = 5000
 """Rows up to which all count: 0.562 against 0.570 eV on vacancies. From more labels a metric
 changes little, and costs n^3."""
@@ -96,13 +96,21 @@ class Metric:
         return np.sort(np.argsort(-self.reach, kind="stable")[:count])
 
 
-def learn_metric(X: FloatArray, y: FloatArray, *, rounds: int = ROUNDS, seed: int = 0) -> Metric:
+def metric_rows(n_labels: int) -> int:
+    """Return the rows that the metric of a property is learned from, in its folds as in the end."""
+    return n_labels if n_labels < _ALL_UP_TO else MOST_ROWS
+
+
+def learn_metric(
+    X: FloatArray, y: FloatArray, *, rounds: int = ROUNDS, rows: int | None = None, seed: int = 0
+) -> Metric:
     """Learn the metric of a property.
 
     Args:
         X: Features, (n, k); NaN is legal.
         y: Labels in the space of the model, (n,).
         rounds: Rounds of weighing; without any, all columns count alike.
+        rows: Most rows to learn from; `metric_rows` of their number by default.
         seed: Seed of the draw of rows.
     """
     known = np.isfinite(X)
@@ -115,14 +123,14 @@ def learn_metric(X: FloatArray, y: FloatArray, *, rounds: int = ROUNDS, seed: in
     Z = np.clip((filled - center) / safe, -_CLIP, _CLIP)
     Z[:, ~varies] = 0.0
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(X))[: len(X) if len(X) < _ALL_UP_TO else MOST_ROWS]
+    drawn = rng.permutation(len(X))[: metric_rows(len(X)) if rows is None else rows]
     deviation = float(y.std())
-    target = (y[rows] - y.mean()) / (deviation if deviation > 0.0 else 1.0)
+    target = (y[drawn] - y.mean()) / (deviation if deviation > 0.0 else 1.0)
     weight = varies.astype(np.float64)
     for _ in range(rounds if deviation > 0.0 else 0):
-        weight = _reweigh(Z[rows].astype(np.float32), target, weight * _unit(Z[rows], weight))
+        weight = _reweigh(Z[drawn].astype(np.float32), target, weight * _unit(Z[drawn], weight))
         weight[~varies] = 0.0
-    weight = weight * _unit(Z[rows], weight)
+    weight = weight * _unit(Z[drawn], weight)
     return Metric(middle, center, weight / safe, weight * _CLIP)
 
 

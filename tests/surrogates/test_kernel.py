@@ -10,7 +10,7 @@ from matscreen.surrogates.kernel import (
     choose_settings,
     members,
 )
-from matscreen.surrogates.metric import learn_metric, matern, squared_distances
+from matscreen.surrogates.metric import learn_metric, matern, metric_rows, squared_distances
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,15 @@ def test_settings_are_deterministic_and_a_clone_fits_the_same(rows):
     assert isinstance(settings, KernelSettings)
     model = MaternKernelRidge(noise=settings.noise).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), clone(model).fit(X, y).predict(X))
+
+
+def test_the_metric_of_a_fold_is_learned_as_that_of_the_whole(rows):
+    X, y = rows
+    assert (metric_rows(4999), metric_rows(5000)) == (4999, 2000)
+    few = MaternKernelRidge(metric_rows=100).fit(X, y).metric_
+    np.testing.assert_array_equal(few.reach, learn_metric(X, y, rows=100).reach)
+    assert (few.reach != MaternKernelRidge().fit(X, y).metric_.reach).any()
+    assert choose_settings(X, y, np.arange(300).astype(str), seed=0).metric_rows == 300
 
 
 def test_members_lists_every_row_once():
