@@ -120,6 +120,6 @@ def _cells(sheet: Any, name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _openpyxl() -> Any:
-    import openpyxl  # type: ignore[import-untyped]
+    import openpyxl
 
     return openpyxl
