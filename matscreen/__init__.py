@@ -21,16 +21,13 @@ if TYPE_CHECKING:
         explain_candidate,
         export,
         featurize,
-        list_datasets,
         predict,
         pull,
         rank,
-        read_dataset,
         screen,
         simulate,
         switching_energy,
         train,
-        train_dataset,
     )
     from matscreen.config import Screen, load_screen
     from matscreen.energy_response import sensitivities, sweep
@@ -42,6 +39,7 @@ if TYPE_CHECKING:
     from matscreen.notebook.drawing import figure
     from matscreen.notebook.tables import table
     from matscreen.own_models import fit, load_model
+    from matscreen.published import list_datasets, read_dataset, train_dataset
     from matscreen.store import Store
     from matscreen.structures import Crystal
     from matscreen.validating import replay_learning, validate
@@ -64,14 +62,14 @@ _HOME = {
     "figure": "matscreen.notebook.drawing",
     "fit": "matscreen.own_models",
     "importances": "matscreen.insight",
-    "list_datasets": "matscreen.api",
+    "list_datasets": "matscreen.published",
     "load_model": "matscreen.own_models",
     "load_screen": "matscreen.config",
     "partial_dependence": "matscreen.insight",
     "predict": "matscreen.api",
     "pull": "matscreen.api",
     "rank": "matscreen.api",
-    "read_dataset": "matscreen.api",
+    "read_dataset": "matscreen.published",
     "replay_learning": "matscreen.validating",
     "screen": "matscreen.api",
     "sensitivities": "matscreen.energy_response",
@@ -81,7 +79,7 @@ _HOME = {
     "switching_energy": "matscreen.api",
     "table": "matscreen.notebook.tables",
     "train": "matscreen.api",
-    "train_dataset": "matscreen.api",
+    "train_dataset": "matscreen.published",
     "validate": "matscreen.validating",
 }
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matscreen.mechanisms.base import SwitchingEnergy
     from matscreen.mechanisms.device import Device
     from matscreen.screening import Screening
-    from matscreen.sources.dataset_tables import DatasetTable
     from matscreen.store import Store
 
 
@@ -35,7 +34,14 @@ def pull(store: Store, spec: str, *, refresh: bool = False, **options: Any) -> p
             `optimade`, and `mirror` of `dataset`.
 
     Returns:
-        The candidates of that source, rows of the `candidates` table.
+        The candidates of that source, rows of the `candidates` table: `structure_id`, `formula`,
+        `lattice` (9 numbers, Å), `atomic_numbers`, `frac_coords` and what else the store knows.
+
+    Raises:
+        InputError: No source has this name, it does not take these options, or what it was asked
+            for does not exist.
+        SourceError: The source cannot be read any further; pages already read are in the store.
+        MissingDependencyError: The source needs an extra that is not installed.
     """
     from matscreen import stages
     from matscreen.notebook.progress import bars
@@ -52,7 +58,19 @@ def pull(store: Store, spec: str, *, refresh: bool = False, **options: Any) -> p
 
 
 def describe(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
-    """Compute missing descriptors and return the whole descriptor table."""
+    """Compute missing descriptors and return the whole descriptor table.
+
+    Args:
+        store: Where the tables live.
+        set: `composition`, `fast`, `standard`, `full`, or one that another package adds.
+
+    Returns:
+        One row a structure: `structure_id`, the `version` of the set, and its descriptors, NaN
+        where they are undefined. Their units are in the metadata of the stored table.
+
+    Raises:
+        InputError: No set has this name.
+    """
     from matscreen import stages
     from matscreen.notebook.progress import bars
 
@@ -69,11 +87,19 @@ def simulate(
 
     Args:
         store: Where the tables live.
-        simulation: `relaxation`, `double_well`, `oxygen_vacancy` or `oxygen_migration`.
+        simulation: `relaxation`, `double_well`, `octahedral_tilt`, `oxygen_vacancy`,
+            `oxygen_migration`, `insertion_voltage`, `elastic`, `phase_energy`, or one that another
+            package adds.
         ids: Structure ids of the candidates.
         calculator: Name of a potential or of any ASE calculator.
 
+    Returns:
+        Rows of the `labels` table: `structure_id`, `property`, `value`, `std` and `unit` of the
+        registry, `method`, `version`, and the seconds and joules that they cost. A candidate that
+        was rejected is a row of `failures`.
+
     Raises:
+        InputError: No simulation or calculator has this name.
         MissingDependencyError: The calculator needs an extra that is not installed.
     """
     from matscreen import stages
@@ -87,7 +113,21 @@ def simulate(
 
 
 def train(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
-    """Train the surrogates and return their cross-validated metrics, one row a property."""
+    """Train the surrogates of all properties with enough labels.
+
+    Nothing is trained anew while labels and descriptors stay the same.
+
+    Args:
+        store: Where the tables live.
+        set: `composition`, `fast`, `standard`, `full`, or one that another package adds.
+
+    Returns:
+        One row a property: `property`, `n_labels` and the metrics of cross-validation that keeps a
+        chemical system together, in the unit of the property or, on a logarithmic scale, decades.
+
+    Raises:
+        InputError: No set has this name.
+    """
     import pandas as pd
 
     from matscreen import stages
@@ -100,109 +140,20 @@ def train(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
     )
 
 
-def list_datasets() -> pd.DataFrame:
-    """Return the published data sets that can be read by name, one row a set.
-
-    Columns: name, title, properties, structures, citation, licence, home_page.
-    """
-    import pandas as pd
-
-    from matscreen.sources import dataset_registry
-
-    rows = [
-        {
-            "name": dataset.name,
-            "title": dataset.title,
-            "properties": ", ".join(target.property for target in dataset.targets),
-            "structures": dataset.has_structures,
-            "citation": dataset.citation,
-            "licence": dataset.licence,
-            "home_page": dataset.home_page,
-        }
-        for dataset in dataset_registry.list_datasets()
-    ]
-    return pd.DataFrame(rows)
-
-
-def read_dataset(name: str, mirror: str | Path | None = None) -> DatasetTable:
-    """Read a published data set: formulas, crystals and sites where it has them, and values.
-
-    Values are in the unit of the registry, NaN where unknown; `.to_pandas()` gives them as a
-    table, `.failures` and `.omitted` what could not be used and why, `.dataset` citation and
-    licence.
+def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
+    """Predict every trained property and return the `predictions` table.
 
     Args:
-        name: A name of `list_datasets()`, such as `wolverton_oxides`.
-        mirror: Folder that is searched before the network; `MATSCREEN_MIRROR` by default.
-
-    Raises:
-        InputError: No set has this name, or it is neither in the mirror nor at a known address.
-        SourceError: It cannot be fetched or read, or is not the file that the registry knows.
-    """
-    from matscreen.sources import dataset_tables
-
-    return dataset_tables.read_dataset(name, mirror)
-
-
-def train_dataset(
-    name: str,
-    properties: Sequence[str] | None = None,
-    *,
-    set: str = "fast",  # noqa: A002
-    folder: str | Path | None = None,
-    mirror: str | Path | None = None,
-    max_rows: int | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Train a surrogate for each property of a published data set, and keep it.
-
-    Args:
-        name: A name of `list_datasets()`.
-        properties: Registry names; everything that the set holds by default.
-        set: Descriptor set; `fast` and `composition` work from formulas, others need crystals.
-        folder: Where the models go, one folder a property; `models/NAME` by default.
-        mirror: Folder that is searched before the network; `MATSCREEN_MIRROR` by default.
-        max_rows: Learn from at most this many rows, drawn at random.
-        seed: Seed of the draw, the folds and the models.
+        store: Where the tables live.
+        set: `composition`, `fast`, `standard`, `full`, or one that another package adds.
 
     Returns:
-        One row a property: property, unit, n_labels, the cross-validated metrics, cpu_seconds and
-        the folder, which `matscreen.surrogates.load` reads.
+        One row a structure and property: `mean`, `std`, and `lower` and `upper` of the 90 %
+        interval in registry units, `in_domain`, and the `model_id` behind them.
 
     Raises:
-        InputError: The set or a property is unknown, or the descriptors need crystals.
-        SourceError: The set cannot be fetched or read.
-        ModelError: None of the properties has enough labels.
+        InputError: No set has this name.
     """
-    import pandas as pd
-
-    from matscreen import dataset_training
-
-    finished = dataset_training.train_dataset(
-        name,
-        properties,
-        descriptor_set=set,
-        folder=folder,
-        mirror=mirror,
-        max_rows=max_rows,
-        seed=seed,
-    )
-    rows = [
-        {
-            "property": trained.target.property,
-            "unit": trained.card["unit"],
-            "n_labels": trained.card["n_labels"],
-            **trained.card["metrics"],
-            "cpu_seconds": trained.card["cpu_seconds"],
-            "folder": str(trained.folder),
-        }
-        for trained in finished.trained
-    ]
-    return pd.DataFrame(rows)
-
-
-def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
-    """Predict every trained property and return the `predictions` table."""
     from matscreen import stages
     from matscreen.notebook.progress import bars
 
@@ -213,7 +164,20 @@ def predict(store: Store, set: str = "standard") -> pd.DataFrame:  # noqa: A002
 
 
 def rank(screen: Screen | str, store: Store) -> pd.DataFrame:
-    """Rank the candidates of a screen with what the store knows now."""
+    """Rank the candidates of a screen with what the store knows now.
+
+    Args:
+        screen: A shipped screen, the path of a TOML file, or a screen.
+        store: Where the tables live; sources of the screen that were never pulled are.
+
+    Returns:
+        One row a material and mechanism, the best first: energies in joules an event, their 90 %
+        interval, `feasible` with `reasons`, and the evidence behind every property.
+
+    Raises:
+        InputError: A name in the screen is unknown, or nothing suitable was pulled.
+        ConfigError: A value of the screen is wrong; its `key` names the entry.
+    """
     from matscreen import screening, stages
     from matscreen.notebook.progress import bars
 
@@ -230,7 +194,21 @@ def screen(
     *,
     sources: Sequence[str] | None = None,
 ) -> Screening:
-    """Run a whole screen and leave its files; `.ranking` of the result is the table."""
+    """Run a whole screen and leave its files.
+
+    Args:
+        screen: A shipped screen, the path of a TOML file, or a screen.
+        store: Where the tables live; new candidates and predictions are added to it.
+        folder: Where report, tables and structures go.
+        sources: Sources to rank instead of the screen's own.
+
+    Returns:
+        The finished screen; `.ranking` is its table, see `rank`.
+
+    Raises:
+        InputError: A name in the screen is unknown, or no candidate is left to rank.
+        ConfigError: A value of the screen is wrong; its `key` names the entry.
+    """
     from matscreen.notebook.progress import bars
     from matscreen.screening import run_screen
 
@@ -330,8 +308,25 @@ def featurize(formulas_or_structures: Sequence[Any], set: str = "standard") -> p
 
     Formulas get the composition part of the set only.
 
+    Args:
+        formulas_or_structures: Formulas, or structures of any of these kinds.
+        set: `composition`, `fast`, `standard`, `full`, or one that another package adds.
+
+    Returns:
+        One row an item, in float64, NaN where a descriptor is undefined; the index holds the
+        formulas.
+
     Raises:
-        InputError: An item is none of these.
+        InputError: An item is none of these, or no set has this name.
+        StructureError: A structure is disordered or no crystal.
+
+    Examples:
+        >>> import matscreen as ms
+        >>> described = ms.featurize(["BaTiO3", "LiNbO3"])
+        >>> described.shape
+        (2, 159)
+        >>> float(described.loc["BaTiO3", "magpie_mean_number"])
+        20.4
     """
     import pandas as pd
 
@@ -371,12 +366,30 @@ def switching_energy(
 
     Args:
         mechanism: Name of the mechanism.
-        properties: Registry name to a float or an array.
+        properties: Registry name to a float or an array, in the units of the registry.
         device: The device; the common specification when not given.
-        application: `synapse`, `neuron` or `logic`.
+        application: `synapse` (one of N levels), `neuron` (one spike) or `logic` (one toggle).
+
+    Returns:
+        `floor_J`, `nominal_J`, `ceiling_J`, the interval `lower_J` to `upper_J` of the model error,
+        `feasible` and `reasons`, with one entry a material.
 
     Raises:
-        InputError: A required property is missing or unknown.
+        InputError: A required property is missing, one is unknown or out of its bounds, or the
+            mechanism or application is.
+
+    Examples:
+        Polarization in µC/cm², depth of the well in meV/Å³; the first is no ferroelectric at 85 °C:
+
+        >>> import matscreen as ms
+        >>> two = {"spontaneous_polarization": [26.0, 75.0], "well_depth": [0.3, 3.0]}
+        >>> energy = ms.switching_energy("ferroelectric", two)
+        >>> energy.feasible
+        array([False,  True])
+        >>> energy.reasons[0][0]
+        'curie_below_retention: Curie temperature 159 K is under the retention temperature 358 K'
+        >>> bool((energy.floor_J < energy.nominal_J).all())
+        True
     """
     from matscreen.mechanisms import switching_energy as evaluate
     from matscreen.mechanisms.device import Device
