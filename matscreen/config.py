@@ -118,9 +118,26 @@ def shipped_screens() -> tuple[str, ...]:
 def load_screen(screen: str | Path) -> Screen:
     """Read a screen by the name of a shipped one or by the path of a TOML file.
 
+    Args:
+        screen: `synapse`, `neuron`, `logic`, or the path of a `.toml` file.
+
+    Returns:
+        The screen, validated and frozen.
+
     Raises:
         InputError: There is no such screen or file, or it is not TOML.
         ConfigError: A key is unknown, missing, or has a wrong value.
+
+    Examples:
+        >>> load_screen("synapse").application
+        'synapse'
+        >>> load_screen("neuron").constraints.allow_hazardous
+        False
+        >>> load_screen("synaps")
+        Traceback (most recent call last):
+            ...
+        matscreen.errors.InputError: unknown screen 'synaps'; shipped: logic, neuron, synapse, or \
+give the path of a .toml file; did you mean 'synapse'?
     """
     path = screen_path(screen)
     try:

@@ -48,6 +48,14 @@ def sweep(
     Raises:
         InputError: The parameter is neither, the properties do not fit the mechanism, or a value
             is out of range (then a `ConfigError`).
+
+    Examples:
+        >>> import matscreen as ms
+        >>> lead_titanate = {"spontaneous_polarization": 75.0, "well_depth": 3.0}
+        >>> areas = ms.sweep("ferroelectric", lead_titanate, "area", [1e-15, 2e-15])
+        >>> energy = areas["nominal_J"] - areas["floor_J"]
+        >>> round(float(energy[1] / energy[0]), 6)  # twice the area, twice the energy
+        2.0
     """
     import pandas as pd
 
@@ -105,6 +113,12 @@ def sensitivities(
 
     Raises:
         InputError: The properties do not fit the mechanism.
+
+    Examples:
+        >>> import matscreen as ms
+        >>> steep = ms.sensitivities("josephson", {"critical_temperature": 9.2})
+        >>> "critical_temperature" in set(steep["parameter"])
+        True
     """
     import pandas as pd
 

@@ -214,7 +214,29 @@ class Registry:
 
 
 def structure_id(crystal: Crystal) -> str:
-    """Return the identifier that a crystal gets when no leader is known."""
+    """Return the identifier that a crystal gets when no leader is known.
+
+    It does not change with the order of the sites, origin, orientation or cell. In a store, a
+    crystal takes the identifier of the stored one that it equals within 0.01 Å.
+
+    Args:
+        crystal: The crystal.
+
+    Returns:
+        Sixteen hexadecimal digits of a hash of formula, space group and sorted distances.
+
+    Raises:
+        StructureError: The crystal has no fingerprint, such as atoms that overlap.
+
+    Examples:
+        >>> import numpy as np
+        >>> from matscreen.structures import Crystal
+        >>> cell, numbers = 2.105 * (1 - np.eye(3)), np.array([12, 8])
+        >>> there = structure_id(Crystal(cell, numbers, [[0, 0, 0], [0.5, 0.5, 0.5]]))
+        >>> here = structure_id(Crystal(cell, numbers[::-1], [[0.1, 0, 0], [0.6, 0.5, 0.5]]))
+        >>> there == here, len(there)
+        (True, 16)
+    """
     return Registry().assign(crystal).structure_id
 
 

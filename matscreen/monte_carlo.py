@@ -25,7 +25,13 @@ _CHUNK: Final = 48
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """One property of the materials of one ranking, (n,) each; `sigma` is None for a fact."""
+    """One property of the materials of one ranking.
+
+    Attributes:
+        mean: Values in registry units, (n,).
+        sigma: Their standard deviations, (n,), in decades on a logarithmic scale; None for a fact
+            of the crystal.
+    """
 
     mean: FloatArray
     sigma: FloatArray | None

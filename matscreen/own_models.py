@@ -134,6 +134,9 @@ def fit(
         noise: Standard deviation of each label, where it is known.
         seed: Seed of folds and models.
 
+    Returns:
+        The model: `predict`, `save`, and a `card` of what was measured of it.
+
     Raises:
         ModelError: There are too few usable labels.
         InputError: Lengths disagree, a formula cannot be read, or the property is unknown.
@@ -175,6 +178,12 @@ def fit(
 
 def load_model(folder: str | os.PathLike[str]) -> Model:
     """Read a model that `Model.save`, `train` or `train_dataset` left in a folder.
+
+    Args:
+        folder: The folder; nothing in it is executed.
+
+    Returns:
+        The model, with the rows that it learned from.
 
     Raises:
         ModelError: The folder holds no surrogate, or not the rows that it learned from.

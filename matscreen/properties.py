@@ -210,8 +210,15 @@ PROPERTIES: dict[str, Property] = {row.name: row for row in _ROWS}
 def get_property(name: str) -> Property:
     """Return the registry entry of a property.
 
+    Args:
+        name: Registry name.
+
     Raises:
         InputError: The name is not in the registry.
+
+    Examples:
+        >>> get_property("spontaneous_polarization").unit
+        'µC/cm²'
     """
     try:
         return PROPERTIES[name]
@@ -223,8 +230,16 @@ def get_property(name: str) -> Property:
 def is_physical(name: str, value: float) -> bool:
     """Say whether a value is finite and within the physical bounds of its property.
 
+    Args:
+        name: Registry name.
+        value: The value, in the unit of the registry.
+
     Raises:
         InputError: The name is not in the registry.
+
+    Examples:
+        >>> is_physical("band_gap", 3.2), is_physical("band_gap", -1.0)
+        (True, False)
     """
     entry = get_property(name)
     return math.isfinite(value) and entry.lower <= value <= entry.upper

@@ -44,7 +44,11 @@ class PropertyColumns:
         )
 
     def inputs(self, mechanism: Mechanism) -> dict[str, Inputs]:
-        """Return what a mechanism uses: properties with errors, facts of the crystal without."""
+        """Return what a mechanism uses: properties with errors, facts of the crystal without.
+
+        Raises:
+            InputError: Nobody has a value of a property that it requires, and there is no prior.
+        """
         found: dict[str, Inputs] = {}
         for name in (*mechanism.requires, *mechanism.optional):
             if name in FACTS:

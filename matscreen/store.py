@@ -48,6 +48,15 @@ class Store:
 
     Raises:
         StoreError: No store can lie there, or the URL holds a user or a password.
+
+    Examples:
+        >>> import tempfile
+        >>> store = Store(tempfile.mkdtemp())
+        >>> store.append("notes", pa.table({"formula": ["BaTiO3"], "grown": [True]}))
+        >>> store.names(), store.read("notes", ["formula"]).to_pylist()
+        (['notes'], [{'formula': 'BaTiO3'}])
+        >>> store.read("candidates").num_rows
+        0
     """
 
     def __init__(self, root: str | Path) -> None:

@@ -36,6 +36,17 @@ class Crystal:
         lattice: Lattice vectors as rows, (3, 3), Å.
         atomic_numbers: Atomic number of each site, (n,).
         frac_coords: Fractional coordinates, (n, 3).
+
+    Raises:
+        StructureError: The arrays are no crystal: `bad_sites`, `not_finite`, `flat_cell` or
+            `unknown_element`.
+
+    Examples:
+        >>> salt = Crystal(2.105 * (1 - np.eye(3)), [12, 8], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        >>> salt.formula, salt.nsites, round(salt.volume, 2)
+        ('MgO', 2, 18.65)
+        >>> salt.to_pymatgen().get_space_group_info()
+        ('Fm-3m', 225)
     """
 
     lattice: FloatArray
@@ -150,6 +161,10 @@ def reduced_formula(composition: str | Mapping[str, float]) -> str:
 
     Args:
         composition: A formula in any order, or amounts by element symbol.
+
+    Examples:
+        >>> reduced_formula("Ti2Pb2O6"), reduced_formula({"Fe": 4.0, "O": 6.0})
+        ('PbTiO3', 'Fe2O3')
     """
     amounts = _reduced_amounts(composition)
     return "".join(
@@ -233,7 +248,12 @@ class CrystalBatch:
     def from_crystals(
         cls, crystals: Iterable[Crystal], ids: Sequence[str] | None = None
     ) -> CrystalBatch:
-        """Pack crystals; without `ids` their position is used."""
+        """Pack crystals.
+
+        Args:
+            crystals: The crystals.
+            ids: Identifier of each; their positions when not given.
+        """
         items = list(crystals)
         sizes = [c.nsites for c in items]
         if not items:

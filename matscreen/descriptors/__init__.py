@@ -90,6 +90,7 @@ DESCRIPTOR_SETS: dict[str, DescriptorSet] = {
 
 __all__ = [
     "DESCRIPTOR_SETS",
+    "BlockSet",
     "DescriptorSet",
     "Failure",
     "Features",
@@ -101,8 +102,16 @@ __all__ = [
 def get_descriptor_set(name: str) -> DescriptorSet:
     """Return a descriptor set by name: one of `DESCRIPTOR_SETS`, or an installed entry point.
 
+    Args:
+        name: Its name.
+
     Raises:
         InputError: No set has this name.
+
+    Examples:
+        >>> described = get_descriptor_set("standard")
+        >>> len(described.labels), described.units[described.labels.index("volume_per_atom")]
+        (283, 'Å³')
     """
     if name in DESCRIPTOR_SETS:
         return DESCRIPTOR_SETS[name]

@@ -55,15 +55,29 @@ class DescriptorSet(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Name in screens and tables."""
+        ...
+
     @property
-    def version(self) -> str: ...  # noqa: D102
+    def version(self) -> str:
+        """Bumped whenever a change moves values."""
+        ...
+
     @property
-    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    def labels(self) -> tuple[str, ...]:
+        """Column names, (k,)."""
+        ...
+
     @property
-    def units(self) -> tuple[str, ...]: ...  # noqa: D102
+    def units(self) -> tuple[str, ...]:
+        """Unit of each column, (k,)."""
+        ...
+
     @property
-    def citation(self) -> str: ...  # noqa: D102
+    def citation(self) -> str:
+        """Publications behind the set."""
+        ...
 
     def featurize(self, batch: CrystalBatch) -> Features:
         """Describe every structure of a batch."""

@@ -175,7 +175,11 @@ def save_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Pat
 
 
 def load_scorer(bundle: Path) -> ModuleType:
-    """Import the `score.py` of a bundle as a module of its own."""
+    """Import the `score.py` of a bundle as a module of its own.
+
+    Raises:
+        ModelError: The bundle holds none.
+    """
     spec = importlib.util.spec_from_file_location(
         f"matscreen_edge_{bundle.name}", bundle / "score.py"
     )

@@ -139,13 +139,32 @@ class Gate:
 
 
 def gate_at_least(code: str, value: npt.ArrayLike, limit: npt.ArrayLike, text: str) -> Gate:
-    """Gate that fails where value < limit; NaN passes."""
+    """Gate that fails where value < limit; NaN passes.
+
+    Args:
+        code: Stable code of the condition.
+        value: What is judged, any shape.
+        limit: Least value that passes, a shape that fits.
+        text: Sentence for a failure, with `{value}` and `{limit}`.
+
+    Examples:
+        >>> gate = gate_at_least("too_cold", [2.0, 9.0], 4.2, "{value:.0f} K is under {limit} K")
+        >>> gate.passed, gate.explain(0)
+        (array([False,  True]), 'too_cold: 2 K is under 4.2 K')
+    """
     left, right = np.asarray(value, dtype=np.float64), np.asarray(limit, dtype=np.float64)
     return Gate(code, np.asarray(~(left < right)), left, right, text)
 
 
 def gate_at_most(code: str, value: npt.ArrayLike, limit: npt.ArrayLike, text: str) -> Gate:
-    """Gate that fails where value > limit; NaN passes."""
+    """Gate that fails where value > limit; NaN passes.
+
+    Args:
+        code: Stable code of the condition.
+        value: What is judged, any shape.
+        limit: Greatest value that passes, a shape that fits.
+        text: Sentence for a failure, with `{value}` and `{limit}`.
+    """
     left, right = np.asarray(value, dtype=np.float64), np.asarray(limit, dtype=np.float64)
     return Gate(code, np.asarray(~(left > right)), left, right, text)
 
@@ -248,12 +267,30 @@ def thermal_barrier(time: float, temperature: float, *, attempt_time: float = 1e
     """Barrier that keeps one state for a time against thermal escape, J.
 
     E = k T ln(t / t0) (Néel 1949, Arrhenius): 47 kT for ten years.
+
+    Args:
+        time: How long the state lasts, s.
+        temperature: Temperature at which it does, K.
+        attempt_time: Shortest time scale of an escape, s.
+
+    Examples:
+        >>> ten_years = 10 * 365.25 * 86400
+        >>> round(thermal_barrier(ten_years, 300.0) / (BOLTZMANN * 300.0), 1)
+        47.2
     """
     return BOLTZMANN * temperature * math.log(time / attempt_time)
 
 
 def landauer(temperature: float) -> float:
-    """Least heat of erasing one bit, k T ln 2, J (Landauer 1961)."""
+    """Least heat of erasing one bit, k T ln 2, J (Landauer 1961).
+
+    Args:
+        temperature: Temperature of the surroundings, K.
+
+    Examples:
+        >>> f"{landauer(300.0):.2e}"
+        '2.87e-21'
+    """
     return BOLTZMANN * temperature * math.log(2.0)
 
 

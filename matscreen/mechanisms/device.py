@@ -56,6 +56,13 @@ class Device:
 
     Raises:
         ConfigError: A value is out of range; its `key` names the entry.
+
+    Examples:
+        >>> Device().volume  # m³
+        2.5e-23
+        >>> thin = Device(thickness=5e-9, retention_time=1e5)
+        >>> thin.levels("synapse"), thin.levels("logic")
+        (32, 1)
     """
 
     area: float = positive(2.5e-15, "m²")

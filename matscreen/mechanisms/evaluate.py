@@ -38,8 +38,15 @@ def get_mechanism(name: str) -> Mechanism:
 
     A package adds its own through the entry-point group `matscreen.mechanisms`.
 
+    Args:
+        name: Its name.
+
     Raises:
-        InputError: No mechanism has this name.
+        InputError: No mechanism has this name, or the entry point loads something else.
+
+    Examples:
+        >>> get_mechanism("ferroelectric").requires
+        ('spontaneous_polarization', 'well_depth')
     """
     if name in _SHIPPED:
         return _SHIPPED[name]()

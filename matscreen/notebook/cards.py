@@ -78,6 +78,9 @@ def card(explanation: Explanation) -> Card:
 
     Args:
         explanation: One of those that `explain_candidate` returns.
+
+    Returns:
+        The card; a notebook shows it by itself, a terminal as text.
     """
     return Card(explanation)
 

@@ -37,6 +37,9 @@ def figure(
         view: What to show of a ranking.
         application: Whose reference lines a ranking is drawn beside.
 
+    Returns:
+        A plotly figure, to be shown, changed or written.
+
     Raises:
         InputError: No such table, several that do not go into one figure, or nothing to draw.
     """

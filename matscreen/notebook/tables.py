@@ -97,6 +97,9 @@ def table(
         title: A line above it.
         rows: Most rows to show.
 
+    Returns:
+        The table; a notebook shows it by itself, a terminal as text.
+
     Raises:
         InputError: The table has no such column.
     """

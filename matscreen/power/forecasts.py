@@ -35,7 +35,13 @@ class Forecast(Protocol):
 
 @dataclass(frozen=True)
 class Perfect:
-    """Knows everything: the bound of what planning could save."""
+    """Knows everything: the bound of what planning could save.
+
+    Attributes:
+        values: The trace.
+        name: What is assumed.
+        history: Slots that it learns from, none.
+    """
 
     values: FloatArray
     name: str = "perfect foresight"
@@ -58,6 +64,8 @@ class FromPast:
         per_day: Slots of a day.
         days: Days of which the usual day is the mean.
         phi: How much of a deviation is left after one slot, from the first `history` slots.
+        usual: Mean of the same time of day over the last days, a slot of the trace each.
+        name: What is assumed.
     """
 
     values: FloatArray
@@ -115,6 +123,7 @@ class WithError:
         sigma: Standard deviation of the error far ahead, in the unit of the trace.
         phi: Correlation from slot to slot.
         seed: Seed of the errors.
+        history: Slots that it learns from, none.
     """
 
     values: FloatArray

@@ -136,6 +136,9 @@ def least_costs(
 
     Returns:
         One array (jobs, states, units still needed) a slot.
+
+    Raises:
+        InputError: The arrays would not fit into memory.
     """
     jobs, slots = values.shape
     need = np.arange(shape.work + 1)

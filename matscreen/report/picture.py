@@ -76,7 +76,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under one heading."""
+    """Rows under one heading.
+
+    Attributes:
+        title: The heading.
+        role: Colour of its rows, a role of the palette.
+        bars: The rows.
+    """
 
     title: str
     role: str

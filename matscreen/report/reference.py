@@ -19,7 +19,12 @@ _LONGEST = 30
 
 @dataclass(frozen=True)
 class NumberedLine:
-    """A reference energy with its number in the report, counted from the lowest."""
+    """A reference energy with its number in the report.
+
+    Attributes:
+        number: Its number, counted from the lowest energy.
+        line: The energy, what it is and where it comes from.
+    """
 
     number: int
     line: ReferenceLine

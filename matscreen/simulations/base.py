@@ -107,8 +107,15 @@ def get_simulation(name: str) -> Simulation:
     ``double_well~chgnet`` asks for a second opinion by another potential
     (`matscreen.simulations.disagreement`).
 
+    Args:
+        name: Its name.
+
     Raises:
         InputError: No simulation has this name.
+
+    Examples:
+        >>> get_simulation("double_well").property
+        'polar_barrier'
     """
     recipe, _, second = name.partition("~")
     if second:

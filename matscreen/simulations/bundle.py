@@ -37,7 +37,7 @@ from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
 from matscreen.tables import KEYS, candidate_row, failure_row, from_rows
 
-__all__ = ["Export", "export_bundle", "known_records", "read_table"]
+__all__ = ["Export", "export_bundle", "known_records", "read_table", "write_derived"]
 
 TABLES = ("candidates", "provenance", "labels", "failures")
 

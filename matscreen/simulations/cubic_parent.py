@@ -49,7 +49,13 @@ TILTS: Mapping[str, Tilt] = {
 
 
 class Sites(NamedTuple):
-    """Which site of a five-atom perovskite is which."""
+    """Which site of a five-atom perovskite is which.
+
+    Attributes:
+        a: Index of the A site.
+        b: Index of the B site.
+        anions: Indices of the three anions, (3,).
+    """
 
     a: int
     b: int

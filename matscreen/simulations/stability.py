@@ -12,7 +12,15 @@ import numpy as np
 from matscreen.simulations.base import Label
 from matscreen.simulations.element_states import REFERENCE, reference_items
 
-__all__ = ["REFERENCE", "Entry", "PhaseSpace", "corrected_energy", "reference_items"]
+__all__ = [
+    "REFERENCE",
+    "Entry",
+    "PhaseSpace",
+    "corrected_energy",
+    "hubbard_shifts",
+    "reference_items",
+    "stability_labels",
+]
 
 LOWER_BOUND = "lower_bound"
 """Path of a hull distance: competing phases that nobody has relaxed yet could only raise it."""

@@ -49,6 +49,11 @@ def open_source(spec: str, **options: Any) -> Source:
 
     Raises:
         InputError: No source has this name, or it does not take these options.
+
+    Examples:
+        >>> source = open_source("prototypes:perovskite", max_items=2)
+        >>> [item.crystal.formula for page in source.pages() for item in page.items]
+        ['BaHfO3', 'BaHfO3']
     """
     name, colon, target = spec.partition(":")
     factory = _factory(name)

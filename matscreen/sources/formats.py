@@ -90,7 +90,12 @@ def read_cif(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
 
 
 def read_poscar(path: Path, max_sites: int) -> Iterator[Entry | Exception]:
-    """Read a VASP POSCAR or CONTCAR."""
+    """Read a VASP POSCAR or CONTCAR.
+
+    Raises:
+        StructureError: `too_large` for more sites than asked for, `unknown_element` when the file
+            names none.
+    """
     from pymatgen.io.vasp import Poscar
 
     text = _text(path)
@@ -147,7 +152,11 @@ def _frames(lines: Sequence[str], max_sites: int) -> Iterator[str | Exception]:
 
 
 def read_ase_db(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
-    """Read every row of an ASE database (SQLite)."""
+    """Read every row of an ASE database (SQLite).
+
+    Raises:
+        StructureError: `unreadable` when it is no such database.
+    """
     from ase.db import connect
 
     # ASE would turn any other file into a database of its own, so look first, without writing.
@@ -159,7 +168,11 @@ def read_ase_db(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # n
 
 
 def read_json(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
-    """Read pymatgen JSON: a structure, anything holding one, a list or mapping of them."""
+    """Read pymatgen JSON: a structure, anything holding one, a list or mapping of them.
+
+    Raises:
+        StructureError: `unreadable` when it holds no structure.
+    """
     document = json.loads(_text(path))
     entries = document.get("entries") if isinstance(document, dict) else None
     if isinstance(entries, list):  # the dumps of databases: computed entries under this key
@@ -176,7 +189,11 @@ def read_json(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noq
 
 
 def read_jsonl(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # noqa: ARG001
-    """Read OPTIMADE JSON Lines (or one pymatgen structure a line), line by line."""
+    """Read OPTIMADE JSON Lines (or one pymatgen structure a line), line by line.
+
+    Raises:
+        StructureError: `too_large` for a line of over 64 MiB.
+    """
     with _open(path) as lines:
         # A line has a limit, so that a packed file cannot fill the memory.
         while line := lines.readline(MAX_BYTES + 1):

@@ -76,13 +76,24 @@ class Stream(Protocol):
     """
 
     @property
-    def label(self) -> str: ...  # noqa: D102
+    def label(self) -> str:
+        """Name for people, such as `optimade:mp`."""
+        ...
+
     @property
-    def url(self) -> str: ...  # noqa: D102
+    def url(self) -> str:
+        """Base URL."""
+        ...
+
     @property
-    def filter(self) -> str: ...  # noqa: D102
+    def filter(self) -> str:
+        """What is asked for."""
+        ...
+
     @property
-    def query(self) -> str: ...  # noqa: D102
+    def query(self) -> str:
+        """Identifier of the query: database and filter."""
+        ...
 
     def documents(self) -> AsyncIterator[RawPage]:
         """Fetch page after page.

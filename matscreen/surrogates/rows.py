@@ -13,7 +13,11 @@ from matscreen.structures import FloatArray
 
 
 def clean_features(X: FloatArray) -> FloatArray:
-    """Return float64 features as a table of float32 would give them back; infinity becomes NaN."""
+    """Return float64 features as a table of float32 would give them back; infinity becomes NaN.
+
+    Raises:
+        InputError: The features are no table.
+    """
     given = np.asarray(X)
     if given.ndim != 2:
         raise InputError(f"features must have two dimensions, got {given.ndim}")

@@ -16,7 +16,10 @@ _THIRD: Final = 1.0 / 3.0
 
 
 def sample_crystals() -> dict[str, Crystal]:
-    """Return small crystals of several structure types, by name; one of them is a metal.
+    """Return small crystals of several structure types; one of them is a metal.
+
+    Returns:
+        Crystals by name: formula and structure type.
 
     Examples:
         >>> crystals = sample_crystals()

@@ -120,7 +120,7 @@ def check_mechanism(
         InputError: No mechanism has this name.
 
     Examples:
-        >>> check_mechanism("josephson", rising=["critical_temperature"])[:3]
+        >>> check_mechanism("josephson", falling=["critical_temperature"])[:3]
         ('registered', 'protocol', 'known_properties')
     """
     registered = mechanism if isinstance(mechanism, str) else None

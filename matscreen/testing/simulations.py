@@ -119,6 +119,7 @@ def check_simulation(
         MissingDependencyError: The package of the potential is not installed.
 
     Examples:
+        >>> from matscreen.testing import sample_crystals
         >>> copper = sample_crystals()["Cu"]
         >>> check_simulation("relaxation", copper, "emt")[:3]
         ('registered', 'protocol', 'labels')

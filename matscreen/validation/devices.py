@@ -182,6 +182,9 @@ def device_properties(formulas: Sequence[str]) -> pd.DataFrame:
 
     Of several shipped phases of a formula, the one lowest above the hull is taken; a formula
     without a shipped phase has its facts and, later, priors.
+
+    Raises:
+        InputError: This installation has no bundle.
     """
     from matscreen.evidence import gather_properties
     from matscreen.simulations.bundle_reading import read_table

@@ -16,7 +16,13 @@ from matscreen.structures import Crystal, CrystalBatch
 
 @dataclass(frozen=True)
 class Range:
-    """What the literature says of a migration barrier: eV; None leaves a side open."""
+    """What the literature says of a migration barrier.
+
+    Attributes:
+        formula: The compound.
+        lower: Lowest published value, eV.
+        upper: Highest published value, eV; None leaves the side open.
+    """
 
     formula: str
     lower: float

@@ -46,7 +46,13 @@ class CifError(ValueError):
 
 @dataclass(frozen=True)
 class Cell:
-    """A crystal: rows of `lattice` are the cell vectors in Å."""
+    """A crystal.
+
+    Attributes:
+        lattice: Cell vectors as rows, (3, 3), Å.
+        numbers: Atomic number of each site, (n,).
+        positions: Fractional coordinates, (n, 3).
+    """
 
     lattice: np.ndarray
     numbers: np.ndarray

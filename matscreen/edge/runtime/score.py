@@ -55,7 +55,16 @@ class BadInputError(ValueError):
 
 
 class Score(NamedTuple):
-    """Prediction for one material, in the unit of `Scorer.unit`; lower .. upper holds 90 %."""
+    """Prediction for one material, in the unit of `Scorer.unit`.
+
+    Attributes:
+        name: Formula or file.
+        mean: Predicted value.
+        lower: Lower end of the 90 % interval.
+        upper: Upper end of the 90 % interval.
+        in_domain: Whether the material is like those that the model learned from.
+        distance: How far it is from them; 1 is the end of the domain.
+    """
 
     name: str
     mean: float
@@ -66,7 +75,13 @@ class Score(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A material that could not be scored, and why."""
+    """A material that could not be scored, and why.
+
+    Attributes:
+        name: Formula or file.
+        reason: Short, stable code.
+        detail: What was seen, in one sentence.
+    """
 
     name: str
     reason: str
@@ -75,7 +90,12 @@ class Failure(NamedTuple):
 
 @dataclass
 class Result:
-    """Scores, sorted when only the best were asked for, and failures."""
+    """What came of the materials.
+
+    Attributes:
+        scores: Scores, sorted when only the best were asked for.
+        failures: Materials that could not be scored.
+    """
 
     scores: list[Score]
     failures: list[Failure]
