@@ -28,17 +28,34 @@ def candidates_and_values(
 
     candidates = ranked_candidates(store, pulled)
     if candidates.empty:
-        seen = sum(each.seen for each in pulled)
-        raise InputError(
-            f"none of the {seen} entries of {', '.join(each.spec for each in pulled)} can be "
-            "ranked: no ordered oxide among them; the table `failures` says why"
-        )
+        raise nothing_to_rank(store, pulled)
     labels = store.read("labels").to_pandas()
     # Phases that are not ranked themselves still say whether an oxide takes a polar one.
     gaps = phase_gaps(store.read("candidates").to_pandas(), labels)
     candidates = candidates.merge(gaps, on="structure_id", how="left")
     predictions = store.read("predictions").to_pandas()
     return candidates, gather_properties(candidates, labels=labels, predictions=predictions)
+
+
+def nothing_to_rank(store: Store, pulled: Sequence[Pulled]) -> InputError:
+    """Return the error of a pull without any candidate: what was seen, and why none was taken."""
+    specs = ", ".join(each.spec for each in pulled)
+    seen = sum(each.seen for each in pulled)
+    if not seen:
+        return InputError(
+            f"{specs} holds no entry; pull some first (`matscreen pull --help`), or name another "
+            "source"
+        )
+    failures = relevant_failures(store, pulled)
+    reasons = failures["reason"].astype(str).value_counts()
+    why = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in list(reasons.items())[:4])
+    example = failures.drop_duplicates("structure_id").head(1).to_dict("records")
+    shown = f"; {example[0]['structure_id']}: {example[0]['detail']}" if example else ""
+    return InputError(
+        f"none of the {seen} entries of {specs} can be ranked"
+        + (f" ({why}{shown})" if why else "")
+        + "; ordered crystals of oxides can, as CIF, POSCAR, extxyz, JSON or an ASE database"
+    )
 
 
 def ranked_candidates(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matscreen import composition_screening, stages
 from matscreen.buildability import smallest_diagnostics
+from matscreen.dossiers import with_devices, with_dossiers
 from matscreen.engines import open_engine
 from matscreen.fabrication_limits import fabrication_limits, with_fabrication
-from matscreen.gathering import candidates_and_values, relevant_failures, stored_crystals
+from matscreen.gathering import (
+    candidates_and_values,
+    nothing_to_rank,
+    relevant_failures,
+    stored_crystals,
+)
+from matscreen.last_screen import changes_since, last_screen
 from matscreen.power import Ledger
 from matscreen.ranking_record import PULLED, write_pulled
 from matscreen.screen_files import Screening, provenance, screen_info, write_summary
@@ -67,6 +75,8 @@ def run_screen(
             stages.select(store, spec, progress=progress) for spec in sources or screen.sources
         ]
         counter.items = sum(each.seen for each in pulled)
+    if not any(each.ids for each in pulled):
+        raise nothing_to_rank(store, pulled)  # before minutes of training, not after
     with ledger.stage("describe") as counter:
         # The labelled candidates of the bundle are what the surrogates learn from.
         bundle = stages.load_bundle(store, progress=progress)
@@ -118,8 +128,10 @@ def finish_screen(
         counter.items = len(explanations)
     # Others may write meanwhile: what is ranked is exactly what `screen.json` says was read.
     view = store.snapshot()
+    before = last_screen(folder)
     with ledger.stage("rank") as counter:
-        ranking = rank(screen, view, pulled, progress=progress)
+        candidates, values = candidates_and_values(view, pulled)
+        ranking = _rank(screen, view, candidates, values, progress=progress)
         counter.items = len(ranking)
     failures = relevant_failures(view, pulled)
     ledger.write(store)
@@ -147,6 +159,11 @@ def finish_screen(
         },
         explanations=tuple(explanations),
     )
+    with ledger.stage("assess the best") as counter:
+        result = with_devices(with_dossiers(result, screen, view, candidates, values))
+        counter.items = len(result.dossiers)
+    changed = changes_since(before, screen, ranking, result.provenance)
+    result = replace(result, changes=changed)
     with ledger.stage("export") as counter:
         write_pulled(pulled, Path(folder), run_id=ledger.run_id)
         finished = export(screen, view, result, Path(folder), progress=progress)
@@ -179,11 +196,22 @@ def rank(
     Raises:
         InputError: Nothing suitable was pulled.
     """
+    candidates, values = candidates_and_values(store, pulled)
+    return _rank(screen, store, candidates, values, progress=progress)
+
+
+def _rank(
+    screen: Screen,
+    store: Store,
+    candidates: pd.DataFrame,
+    values: pd.DataFrame,
+    *,
+    progress: Progress,
+) -> pd.DataFrame:
     from matscreen import ranking as monte_carlo
     from matscreen.calibration import calibrated_mechanisms
     from matscreen.mechanisms.device import Device
 
-    candidates, values = candidates_and_values(store, pulled)
     mechanisms = calibrated_mechanisms(screen.mechanisms, screen.calibration)
     assessed, excluded = fabrication_limits(screen, store, candidates, values, progress=progress)
     progress("rank", 0, 1)

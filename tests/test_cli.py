@@ -1,42 +1,12 @@
+"""The command line from outside: another process, with files of one's own."""
+
 import shutil
 import subprocess
 import sys
 
 import pandas as pd
-import pytest
 
-
-def matscreen(*words, cwd):
-    command = [sys.executable, "-m", "matscreen.cli", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["screen", "synaps"], "did you mean 'synapse'"),
-        (["screen", "absent.toml"], "absent.toml"),
-        (["screen", "wrong.toml"], "ranking.sampels"),
-        (["screen", "device.toml"], "device."),
-        (["screen", "broken.toml"], "not valid TOML"),
-        (["screen", "synapse", "--source", "files:nowhere"], "nowhere"),
-        (["screen", "synapse", "--source", "files:empty"], "empty"),
-        (["pull", "files:absent.cif"], "absent.cif"),
-        (["pull", "oqdm"], "unknown source"),
-    ],
-)
-def test_a_mistake_is_one_clear_line(tmp_path, words, said):
-    (tmp_path / "empty").mkdir()
-    head = 'name = "x"\napplication = "synapse"\n'
-    (tmp_path / "wrong.toml").write_text(head + "[ranking]\nsampels = 10\n")
-    (tmp_path / "device.toml").write_text(head + "[device]\nthicknes = 1e-8\n")
-    (tmp_path / "broken.toml").write_text("name = [")
-    done = matscreen(*words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("matscreen: ")]
-    assert len(lines) == 1
-    assert said in lines[0]
+from tests.commands.command_line import matscreen
 
 
 def test_help_needs_no_heavy_library(tmp_path):

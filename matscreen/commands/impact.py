@@ -11,6 +11,7 @@ import typer
 
 from matscreen.commands import completion
 from matscreen.commands.options import output_option
+from matscreen.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +152,10 @@ def impact(
     chosen = (
         [shown] if workload else [one for one in workloads() if asked != "neuron" or one.neurons]
     )
-    best = best_candidates(table, top)
+    try:
+        best = best_candidates(table, top)
+    except InputError as error:
+        raise InputError(f"{ranking}: {error}") from None
     results = [impact_row(row, machine, shown, usage) for row in _records(best)]
     told = statements(machine, shown, _leaders(results), usage)
     premises = assumptions(machine, usage, application=asked)
@@ -197,14 +201,15 @@ def _read(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     """Read a ranking and, when it lies beside it, what was asked of its screen."""
     import pandas as pd
 
-    from matscreen.errors import InputError
-
     file = path
     if path.is_dir():
         found = [path / name for name in ("candidates.parquet", "candidates.csv")]
         file = next((one for one in found if one.is_file()), found[-1])
     if not file.is_file():
-        raise InputError(f"there is no ranking {file}; give a candidates.csv or a results folder")
+        raise InputError(
+            f"there is no ranking {file}; give a candidates.csv or a results folder, such as "
+            "`matscreen screen synapse -o results/synapse` leaves"
+        )
     try:
         table = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
         beside = file.parent / "screen.json"
@@ -216,7 +221,6 @@ def _read(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
 
 
 def _application(given: str | None, screen: Mapping[str, Any], ranking: Path) -> str:
-    from matscreen.errors import InputError
     from matscreen.mechanisms import APPLICATIONS
 
     found = given or screen.get("application")
@@ -238,7 +242,6 @@ def _machine(application: str, given: Mapping[str, Any], levels: int | None) -> 
     """Build the hardware of an application; an option without meaning for it is a mistake."""
     from dataclasses import fields
 
-    from matscreen.errors import InputError
     from matscreen.impact import Crossbar, GateArray, SpikingArray
 
     values = dict(given)

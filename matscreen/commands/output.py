@@ -74,6 +74,8 @@ def _libraries(*, verbose: bool) -> Iterator[None]:
             yield
             return
         warnings.simplefilter("default")
+        # What libraries will change some day is their developers' matter.
+        warnings.simplefilter("ignore", DeprecationWarning)
         heard = logging.StreamHandler(sys.stderr)
         heard.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         root = logging.getLogger()
