@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import compositions, stages
 from matscreen.config import Screen
+from matscreen.dossiers import with_devices
 from matscreen.engines import Engine
 from matscreen.errors import InputError
 from matscreen.merging import Merged, merge_parts
@@ -262,6 +263,7 @@ def _finished(
             "configuration": "screen.json",
         },
     )
+    result = with_devices(result)
     write_csv(merged.head, folder / "candidates.csv")
     write_report(folder / "report.html", result)
     write_summary(folder, screen, result)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from matscreen.report.chemistry import Tally
 from matscreen.report.figures import MAX_MAP_POINTS, best_of_mechanisms, mapped, maps_hull
 from matscreen.report.formatting import (
     format_energy,
@@ -20,6 +21,7 @@ from matscreen.report.formatting import (
 from matscreen.report.quality import Quality
 from matscreen.report.reference import NumberedLine
 from matscreen.report.result import Candidate, ScreenResult
+from matscreen.report.tradeoff import TradeOff
 
 
 def energy_caption(result: ScreenResult, lines: Sequence[NumberedLine]) -> Markup:
@@ -101,6 +103,42 @@ def _spot(row: Candidate) -> Markup:
     return Markup("{} (<span class=nb>{}</span>, <span class=nb>{}</span>)").format(
         formula_html(row.formula), format_energy(row.nominal), where
     )
+
+
+def trade_caption(found: TradeOff) -> Markup:
+    """Say who is on the front of energy, stability and what a mechanism trades for them."""
+    front = sorted(
+        (row for row, kept in zip(found.rows, found.front, strict=True) if kept),
+        key=lambda row: row.nominal,
+    )
+    return Markup(
+        "<b>{}, {}.</b> Ringed: {} that no other beats in energy, stability and {} at once, from "
+        "{} to {}."
+    ).format(
+        words(found.mechanism).capitalize(),
+        plural(len(found.rows), "feasible candidate"),
+        plural(len(front), "candidate"),
+        found.trade.noun,
+        _spot(front[0]),
+        _spot(front[-1]),
+    )
+
+
+def periodic_caption(tallies: Mapping[str, Tally]) -> Markup:
+    """Say which elements the materials that can work hold most often."""
+    text = Markup(
+        "<b>Elements.</b> Colour: of the ranked materials that hold the element, the share that "
+        "can work under some mechanism."
+    )
+    counts = sorted(
+        ((len(each.feasible), symbol) for symbol, each in tallies.items() if each.feasible),
+        key=lambda item: (-item[0], item[1]),
+    )
+    if counts:
+        text += Markup(" Most materials that can work hold {}.").format(
+            ", ".join(f"{symbol} ({count})" for count, symbol in counts[:5])
+        )
+    return text
 
 
 def parity_caption(quality: Quality) -> Markup:

@@ -12,18 +12,21 @@ import jinja2
 from markupsafe import Markup
 
 from matscreen.atomic import write_atomically
-from matscreen.report import captions, explanation_figures, figures, formatting, parity, tables
-from matscreen.report.axes import Figure
+from matscreen.report import captions, chemistry, figures, formatting, tables, tradeoff
+from matscreen.report.cards import cards_of
+from matscreen.report.drawings import drawings_of, plain_figure
 from matscreen.report.explanations import (
     Explanation,
     column_words,
     explanation_caption,
     read_explanation,
 )
+from matscreen.report.known_devices import agreements
 from matscreen.report.palette import DARK, LIGHT, series_role
 from matscreen.report.quality import Quality, measure
 from matscreen.report.reference import number_lines
 from matscreen.report.result import ScreenResult, code_of
+from matscreen.report.structure_view import structure_view
 from matscreen.report.verdict import common_reasons, event_of, write_verdict
 
 
@@ -81,7 +84,18 @@ def render_report(result: ScreenResult) -> str:
     lines = number_lines(result.reference_lines)
     qualities = tuple(measure(card) for card in result.model_cards)
     explanations = tuple(read_explanation(content) for content in result.explanations)
-    drawings = _figures(result, qualities) | _explanation_figures(explanations)
+    trades, pairs = tradeoff.trade_offs(result), chemistry.pair_maps(result)
+    tallies = chemistry.element_tallies(result)
+    drawings = drawings_of(
+        result,
+        lines=lines,
+        qualities=qualities,
+        explanations=explanations,
+        trades=trades,
+        pairs=pairs,
+        tallies=tallies,
+    )
+    cards = cards_of(result)
     parities = [
         _Parity(quality, f"parity-{i}", captions.parity_caption(quality), f"parity-{i}" in drawings)
         for i, quality in enumerate(qualities)
@@ -107,7 +121,15 @@ def render_report(result: ScreenResult) -> str:
         captions={
             "energy": captions.energy_caption(result, lines),
             "map": captions.map_caption(result),
+            "periodic": captions.periodic_caption(tallies),
+            "trades": [captions.trade_caption(each) for each in trades],
         },
+        cards=cards,
+        anchors={(card.row.structure_id, card.row.mechanism): card.anchor for card in cards},
+        trades=list(enumerate(trades)),
+        pair_maps=list(enumerate(pairs)),
+        agreements=agreements(result),
+        changes=result.changes,
         summary=captions.energy_summary(result),
         over_hull=figures.maps_hull(result),
         parities=parities,
@@ -119,44 +141,20 @@ def render_report(result: ScreenResult) -> str:
         provenance=tables.provenance_sections(result.provenance),
         style=_asset("style.css"),
         colours=_colours(),
-        script=_asset("report.js"),
+        script=_asset("report.js") + _asset("ranking.js") + _asset("crystals.js"),
         plotly=Markup(get_plotlyjs()),  # noqa: S704 - a library, not data
         data=_json(
             {
-                "figures": {name: _plain(figure) for name, figure in drawings.items()},
+                "figures": {name: plain_figure(figure) for name, figure in drawings.items()},
+                "structures": {
+                    card.row.structure_id: structure_view(result.structures[card.row.structure_id])
+                    for card in cards
+                    if card.structure
+                },
                 "dark": {LIGHT[role]: DARK[role] for role in LIGHT},
             }
         ),
     )
-
-
-def _figures(result: ScreenResult, qualities: tuple[Quality, ...]) -> dict[str, Figure]:
-    lines = number_lines(result.reference_lines)
-    made = {"energy": figures.energy_figure(result, lines), "map": figures.map_figure(result)}
-    for index, quality in enumerate(qualities):
-        made[f"parity-{index}"] = parity.parity_figure(quality)
-    return {name: figure for name, figure in made.items() if figure is not None}
-
-
-def _explanation_figures(explanations: tuple[Explanation, ...]) -> dict[str, Figure]:
-    made: dict[str, Figure | None] = {}
-    for index, found in enumerate(explanations):
-        made[f"importance-{index}"] = explanation_figures.importance_figure(
-            found.groups, unit=found.unit
-        )
-        made[f"dependence-{index}"] = explanation_figures.dependence_figure(
-            found.curves, name=found.name, unit=found.unit, logarithmic=found.logarithmic
-        )
-    return {name: figure for name, figure in made.items() if figure is not None}
-
-
-def _plain(figure: Figure) -> dict[str, Any]:
-    content = json.loads(figure.figure.to_json())
-    return {
-        "data": content["data"],
-        "layout": {**content["layout"], "height": figure.height},
-        "narrow": figure.narrow,
-    }
 
 
 def _json(content: Any) -> Markup:
@@ -174,8 +172,10 @@ def _colours() -> Markup:
     def block(colours: dict[str, str]) -> str:
         return "".join(f"--{role}:{colour};" for role, colour in colours.items())
 
-    dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{block(DARK)}}}}}"
-    return Markup(f":root{{{block(LIGHT)}}}{dark}")  # noqa: S704 - constants
+    # a choice of the reader goes before that of the system; paper is always light
+    system = f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{block(DARK)}}}}}"
+    chosen = f":root[data-theme=dark]{{{block(DARK)}}}"
+    return Markup(f":root{{{block(LIGHT)}}}@media screen{{{system}{chosen}}}")  # noqa: S704 - constants
 
 
 def _template() -> jinja2.Template:
@@ -194,6 +194,7 @@ def _template() -> jinja2.Template:
         number=formatting.format_number,
         words=formatting.words,
         code=code_of,
+        sentence=formatting.reason_sentence,
         structure=tables.structure_kind,
         spacegroup=formatting.spacegroup_symbol,
     )

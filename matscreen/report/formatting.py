@@ -122,6 +122,8 @@ _NAMES = {
     "valence_change": "valence-change",
     "insulator_metal": "insulator-metal",
     "josephson": "Josephson",
+    "curie_temperature": "Curie temperature",
+    "curie_below_retention": "Curie temperature below retention",
 }
 """Names that words alone would misspell."""
 
@@ -144,6 +146,12 @@ def formula_html(formula: str) -> Markup:
 def words(code: str) -> str:
     """Return a registry name or reason code as words: `valence_change` is `valence change`."""
     return _NAMES.get(code) or code.replace("_", " ").strip()
+
+
+def reason_sentence(reason: str) -> str:
+    """Return a reason or flag as people read it: `near_breakdown: 1.2 of 1.9` keeps its detail."""
+    code, colon, detail = reason.partition(":")
+    return f"{words(code.strip())}{colon}{detail}"
 
 
 def article(noun: str) -> str:

@@ -1,8 +1,12 @@
 "use strict";
 (() => {
-  const { figures, dark } = JSON.parse(document.getElementById("report-data").textContent);
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  window.matscreen = { structures: data.structures };
+  const { figures, dark } = data;
   const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
   const NARROW = 860;
+  const root = document.documentElement;
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkScheme.matches);
 
   // Figures come in the light palette; on a dark page each colour is swapped for its twin.
   function recolour(value) {
@@ -26,12 +30,13 @@
   function draw(place, { light }) {
     // Inside closed details there is no width yet; opening them changes it.
     if (!place.clientWidth) return;
-    const { data, layout, narrow } = structuredClone(figures[place.dataset.figure]);
+    const { data: traces, layout, narrow } = structuredClone(figures[place.dataset.figure]);
     if (place.clientWidth < NARROW) override(layout, narrow);
     layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
     layout.width = place.clientWidth;
-    const swap = darkScheme.matches && !light ? recolour : (value) => value;
-    return Plotly.react(place, swap(data), swap(layout), {
+    place.style.height = `${layout.height}px`;
+    const swap = isDark() && !light ? recolour : (value) => value;
+    return Plotly.react(place, swap(traces), swap(layout), {
       displaylogo: false,
       displayModeBar: /^(parity|importance|dependence)/.test(place.dataset.figure) ? false : "hover",
       modeBarButtons: [["toImage"]],
@@ -45,7 +50,19 @@
   // On a narrow page the lines carry numbers only, so their list must be in sight.
   const lines = document.querySelector("details.lines");
   if (lines && lines.clientWidth < NARROW) lines.open = true;
-  darkScheme.addEventListener("change", () => drawAll());
+  const repaint = () => {
+    drawAll();
+    toggle.setAttribute("aria-pressed", String(isDark()));
+    document.dispatchEvent(new Event("matscreen:theme"));
+  };
+  const toggle = document.getElementById("theme");
+  toggle.hidden = false;
+  toggle.setAttribute("aria-pressed", String(isDark()));
+  toggle.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    repaint();
+  });
+  darkScheme.addEventListener("change", repaint);
   window.addEventListener("beforeprint", () => drawAll({ light: true }));
   window.addEventListener("afterprint", () => drawAll());
   const widths = new Map(places.map((place) => [place, place.clientWidth]));
@@ -56,68 +73,4 @@
       draw(place, { light: false });
     }
   }).observe(document.querySelector("main"));
-})();
-
-(() => {
-  const table = document.getElementById("ranking");
-  if (!table) return;
-  const FIRST = 25;
-  const body = table.tBodies[0];
-  const rows = [...body.rows];
-  const heads = [...table.tHead.rows[0].cells];
-  const more = document.getElementById("more");
-  const shown = document.getElementById("shown");
-  const control = (id) => document.getElementById(id) ?? { value: "", checked: false };
-  let all = false;
-
-  // A word in small letters matches any case, so "ba" finds Ba; a word with capitals is exact.
-  const holds = (text, word) =>
-    (word === word.toLowerCase() ? text.toLowerCase() : text).includes(word);
-
-  function show() {
-    const query = control("find").value.split(/\s+/).filter(Boolean);
-    const mechanism = control("mechanism").value;
-    const feasible = control("feasible").checked;
-    const found = rows.filter(
-      ({ dataset }) =>
-        (!mechanism || dataset.mechanism === mechanism) &&
-        (!feasible || dataset.feasible === "1") &&
-        query.every((word) => holds(dataset.text, word)),
-    );
-    const visible = new Set(all ? found : found.slice(0, FIRST));
-    rows.forEach((row) => { row.hidden = !visible.has(row); });
-    shown.textContent = found.length
-      ? `${visible.size} of ${found.length} shown`
-      : "Nothing matches in this table";
-    more.hidden = found.length <= FIRST;
-    more.textContent = all ? `Show the first ${FIRST}` : `Show all ${found.length} rows`;
-  }
-
-  function compare(first, second) {
-    const [a, b] = [Number(first), Number(second)];
-    const unknown = [first, second].map((text) => text === "" || text === "nan");
-    if (unknown[0] || unknown[1]) return Number(unknown[0]) - Number(unknown[1]);
-    return Number.isNaN(a) || Number.isNaN(b) ? first.localeCompare(second, "en") : a - b;
-  }
-
-  function sort(head) {
-    const column = heads.indexOf(head);
-    const down = head.getAttribute("aria-sort") === "ascending";
-    const value = (row) => row.cells[column].dataset.value ?? "";
-    const unknown = (text) => text === "" || text === "nan";
-    rows.sort((a, b) => {
-      const order = compare(value(a), value(b));
-      return down && !unknown(value(a)) && !unknown(value(b)) ? -order : order;
-    });
-    heads.forEach((cell) => cell.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    body.append(...rows);
-    show();
-  }
-
-  heads.forEach((head) => head.querySelector("button")?.addEventListener("click", () => sort(head)));
-  document.getElementById("filters").addEventListener("input", show);
-  document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
-  more.addEventListener("click", () => { all = !all; show(); });
-  show();
 })();

@@ -14,6 +14,9 @@ from matscreen.mechanisms import ReferenceLine
 if TYPE_CHECKING:
     import pandas as pd
 
+    from matscreen.report.dossier import Dossier
+    from matscreen.structures import Crystal
+
 REQUIRED_COLUMNS = (
     "rank",
     "rank_in_mechanism",
@@ -139,6 +142,13 @@ class ScreenResult:
             (name to value), the text `command`, and anything else worth showing.
         files: What lies beside the report: name to path relative to it.
         explanations: What the surrogates look at, as `surrogates.explaining.explain` gives it.
+        dossiers: What is known of the best candidates, for their cards.
+        structures: Crystals of the best candidates by structure_id.
+        devices: Measured devices beside their predictions, as `validation.score_devices` gives
+            them; None where that was not computed.
+        device_scores: Agreement with them by mechanism, as `validation.summarize` gives it.
+        changes: What changed among the best since the last screen in the same folder, as
+            `last_screen.changes_since` gives it; None where there was none.
 
     Raises:
         StoreError: A required column is missing.
@@ -153,6 +163,11 @@ class ScreenResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     explanations: tuple[Mapping[str, Any], ...] = ()
+    dossiers: tuple[Dossier, ...] = ()
+    structures: Mapping[str, Crystal] = field(default_factory=dict)
+    devices: pd.DataFrame | None = None
+    device_scores: pd.DataFrame | None = None
+    changes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _require("ranking", self.ranking, REQUIRED_COLUMNS)
@@ -178,6 +193,20 @@ class ScreenResult:
     def feasible(self) -> tuple[Candidate, ...]:
         """The rows that can work at the specification, best first."""
         return tuple(row for row in self.candidates if row.feasible)
+
+    def row_of(self, candidate: Candidate) -> Mapping[str, Any]:
+        """Return all columns of the ranking for a candidate; empty when it is not in it."""
+        found = self._places.get((candidate.structure_id, candidate.mechanism))
+        return {} if found is None else dict(self.ranking.iloc[found])
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], int]:
+        keys = zip(
+            self.ranking["structure_id"].astype(str),
+            self.ranking["mechanism"].astype(str),
+            strict=True,
+        )
+        return {key: index for index, key in enumerate(keys)}
 
     @property
     def mechanisms(self) -> tuple[str, ...]:

@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from matscreen.mechanisms import Device, reference_lines
-from matscreen.report.result import ScreenInfo, ScreenResult
+from matscreen.report.dossier import (
+    Dossier,
+    GateChance,
+    KnownProperty,
+    UncertaintySource,
+    carded,
+)
+from matscreen.report.result import Candidate, ScreenInfo, ScreenResult
+from matscreen.structures import Crystal
+from matscreen.validation.mechanisms import summarize
 
 A_SITES = ["Ba", "Sr", "Ca", "Pb", "K", "Na", "La", "Bi", "Rb", "Ag", "Cd", "Y"]
 B_SITES = [
@@ -38,7 +47,7 @@ BINARIES = (("HfO2", 29), ("ZrO2", 14), ("TiO2", 136), ("Ta2O5", 15), ("ZnO", 18
 
 
 def make_ranking(n: int = 800, *, seed: int = 7) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     pool = [(f"{a}{b}O3", *phase) for a in A_SITES for b in B_SITES for phase in PHASES]
     pool = [pool[i] for i in rng.permutation(len(pool))]
     pool = [(f, s, "prototype") for f, s in BINARIES] + pool
@@ -84,6 +93,15 @@ def make_ranking(n: int = 800, *, seed: int = 7) -> pd.DataFrame:
                 "source_id": f"{prototype}:{formula}",
                 "spacegroup": spacegroup,
                 "prototype": prototype,
+                "curie_temperature": more.uniform(360.0, 1200.0) if ferroelectric else np.nan,
+                "retention_time_s": np.nan if ferroelectric else 10.0 ** more.uniform(8.6, 15.0),
+                "crystallisation_temperature": more.uniform(600.0, 1000.0),
+                "substrate": "SrTiO3",
+                "substrate_plane": "001",
+                "film_plane": "001",
+                "mismatch": more.uniform(0.1, 3.0),
+                "hazards": "" if i % 5 else "lead",
+                "hhi_production": more.uniform(900.0, 6000.0),
             }
         )
     frame = pd.DataFrame(rows).sort_values(
@@ -149,7 +167,115 @@ def make_failures(n: int = 130) -> pd.DataFrame:
     )
 
 
+def make_dossier(row: Candidate) -> Dossier:
+    return Dossier(
+        structure_id=row.structure_id,
+        mechanism=row.mechanism,
+        properties=(
+            KnownProperty("band_gap", 3.2, 2.4, 4.0, "eV", "surrogate", "gap-1a2b"),
+            KnownProperty("breakdown_field", 2.0e8, 6.3e7, 6.3e8, "V/m", "prior", "a gap relation"),
+            KnownProperty("polar", 1.0, 1.0, 1.0, "1", "crystal", ""),
+        ),
+        uncertainty=(
+            UncertaintySource("model error, shared", 0.1 * row.nominal, 10.0 * row.nominal, 0.64),
+            UncertaintySource("band_gap", 0.8 * row.nominal, 1.3 * row.nominal, 0.12),
+            UncertaintySource("breakdown_field", row.nominal, row.nominal, 0.0),
+        ),
+        gates=(GateChance("retention", 0.54), GateChance("metal", 1.0)),
+        advice=(
+            "settle the gate retention: passed in 54 % of the draws",
+            "measure its band gap: 12 % of the variance, 0.2 decades of energy",
+        ),
+    )
+
+
+def make_crystal(c_over_a: float = 1.05) -> Crystal:
+    """A tetragonal BaTiO3 with titanium off the centre."""
+    places = [(0, 0, 0), (0.5, 0.5, 0.52), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)]
+    return Crystal(
+        np.diag([3.99, 3.99, 3.99 * c_over_a]), np.array([56, 22, 8, 8, 8]), np.array(places)
+    )
+
+
+def make_devices() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    formulas = ["BaTiO3", "PbTiO3", "KNbO3", "BiFeO3", "HfO2", "LiNbO3"]
+    energy = 10.0 ** rng.uniform(-15.0, -11.0, 6)
+    predicted = energy * 10.0 ** rng.normal(0.0, 0.4, 6)
+    return pd.DataFrame(
+        {
+            "id": [f"fe{i}" for i in range(6)],
+            "formula": formulas,
+            "mechanism": "ferroelectric",
+            "device": "capacitor",
+            "energy_J": energy,
+            "time_s": 1e-8,
+            "area_m2": 1e-12,
+            "thickness_m": 5e-8,
+            "levels": np.nan,
+            "basis": "reported",
+            "excluded": ["", "", "", "", "", "low confidence"],
+            "predicted_J": np.where(np.arange(6) < 5, predicted, np.nan),
+            "lower_J": 0.1 * predicted,
+            "upper_J": 10.0 * predicted,
+            "null_J": 1e-13,
+            "decades": np.log10(energy / predicted),
+            "source": "Someone et al. (2020)",
+            "doi": None,
+        }
+    )
+
+
+CHANGES = {
+    "since": "2026-11-20T08:00:00+00:00",
+    "causes": ("the table `labels` has changed",),
+    "summary": "1 entered, 1 left",
+    "entered": (
+        {
+            "kind": "entered",
+            "structure_id": "ms-000000000001",
+            "formula": "KNbO3",
+            "mechanism": "ferroelectric",
+            "before": None,
+            "after": 3,
+            "energy_before_J": None,
+            "energy_after_J": 2.0e-15,
+            "why": ("new candidate (files)",),
+        },
+    ),
+    "left": (
+        {
+            "kind": "left",
+            "structure_id": "ms-000000000002",
+            "formula": "BiFeO3",
+            "mechanism": "ferroelectric",
+            "before": 9,
+            "after": 14,
+            "energy_before_J": 2.0e-15,
+            "energy_after_J": 4.0e-15,
+            "why": ("its energy went from 2e-15 to 4e-15 J",),
+        },
+    ),
+    "moved": (),
+}
+
+
 def make_result() -> ScreenResult:
+    """The screen with everything that a report can show."""
+    bare = make_bare()
+    best, devices = carded(bare), make_devices()
+    return replace(
+        bare,
+        dossiers=tuple(map(make_dossier, best)),
+        structures={row.structure_id: make_crystal() for row in best[:-1]},
+        devices=devices,
+        device_scores=summarize(devices),
+        changes=CHANGES,
+    )
+
+
+def make_bare() -> ScreenResult:
+    """The screen as older results and screens of compositions have it."""
     ranking, failures = make_ranking(), make_failures()
     return ScreenResult(
         screen=ScreenInfo(

@@ -98,7 +98,10 @@ def test_is_accessible(page):
     levels = [int(name[1]) for name, _ in page.elements if re.fullmatch(r"h[1-6]", name)]
     assert all(after - before <= 1 for before, after in pairwise(levels))
     plots = [a for a in page.all("div") if "data-figure" in a]
-    assert len(plots) == 6
+    assert len(plots) == 12
+    pictures = [a for a in page.all("div") if "data-structure" in a]
+    assert len(pictures) == 14
+    assert all(a["role"] == "img" and "Crystal structure of" in a["aria-label"] for a in pictures)
     assert all(a["role"] == "img" and len(a["aria-label"]) > 40 for a in plots)
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
@@ -143,8 +146,16 @@ def test_shows_failures_and_provenance(page, result):
 
 def test_figure_data_is_json_that_cannot_end_its_element(page):
     data = json.loads(page.scripts[0])
-    assert set(data) == {"figures", "dark"}
-    assert set(data["figures"]) == {"energy", "map", *(f"parity-{i}" for i in range(4))}
+    assert set(data) == {"figures", "structures", "dark"}
+    assert set(data["figures"]) == {
+        "energy",
+        "map",
+        "periodic",
+        "devices",
+        *(f"trade-{i}" for i in range(2)),
+        *(f"pairs-{i}" for i in range(2)),
+        *(f"parity-{i}" for i in range(4)),
+    }
     assert "<" not in page.scripts[0]
 
 
@@ -164,6 +175,8 @@ def test_hostile_text_stays_text(result):
         ),
         model_cards=({**result.model_cards[0], "property": evil, "unit": evil},),
         provenance={"command": evil, "versions": {evil: evil}, evil: evil},
+        devices=result.devices.assign(formula=evil, source=evil, doi=evil, device=evil),
+        changes={**result.changes, "since": evil, "summary": evil, "causes": (evil,)},
         files={evil: "//evil.example/x"},
     )
     page = Page(render_report(hostile))
@@ -174,6 +187,34 @@ def test_hostile_text_stays_text(result):
     assert "./" + "//evil.example/x" in hrefs  # relative, never another host
     figures = json.loads(page.scripts[0])["figures"]
     assert "<script" not in json.dumps(figures)  # Plotly reads some HTML: escaped for it as well
+
+
+def test_a_result_without_dossiers_has_cards_of_its_columns(result):
+    bare = replace(result, dossiers=(), structures={}, devices=None, device_scores=None)
+    words = Page(render_report(bare)).words
+    assert "known by its composition alone" in words
+    assert "crystallises near" in words
+    assert "Not compared in this run" in words
+
+
+def test_says_what_changed_since_the_last_screen(page):
+    assert "Last screen: 2026-11-20 08:00:00+00:00" in page.words
+    assert "1 entered, 1 left" in page.words
+    assert "the table `labels` has changed" in page.words
+    assert "enters at 3" in page.words
+    assert "leaves place 9" in page.words
+
+
+def test_shows_agreement_with_devices_beside_the_null_model(page):
+    assert "5 (5 materials)" in page.words
+    assert "null" in page.words
+
+
+def test_links_rows_to_their_cards(page):
+    links = [a["href"] for a in page.all("a") if a["href"].startswith("#card-")]
+    cards = [a["id"] for a in page.all("details") if a.get("class") == "card"]
+    assert len(cards) == 15
+    assert set(links) == {f"#{name}" for name in cards}
 
 
 def test_nothing_feasible_changes_the_verdict(hopeless, text):
@@ -193,12 +234,19 @@ def test_an_empty_screen_still_makes_a_report(result):
         counts={},
         provenance={},
         files={},
+        dossiers=(),
+        structures={},
+        devices=None,
+        device_scores=None,
+        changes=None,
         screen=replace(result.screen, device={}, description="", title=""),
     )
     words = Page(render_report(bare)).words
     assert "Nothing could be ranked" in words
     assert "Nothing failed" in words
     assert "No surrogate took part" in words
+    assert "There is nothing to map" in words
+    assert "no earlier ranking to compare with" in words
 
 
 def test_missing_numbers_become_dashes(result):
