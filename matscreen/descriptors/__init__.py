@@ -33,6 +33,7 @@ from matscreen.descriptors.sets import (
     featurize_formulas,
 )
 from matscreen.errors import InputError
+from matscreen.plugins import load_outside, outside_names
 
 _MAGPIE = "Ward et al., npj Comput. Mater. 2, 16028 (2016)"
 _SITES = (
@@ -96,7 +97,16 @@ __all__ = [
     "Features",
     "featurize_formulas",
     "get_descriptor_set",
+    "set_names",
 ]
+
+
+_GROUP = "matscreen.descriptors"
+
+
+def set_names() -> tuple[str, ...]:
+    """Return the names that `get_descriptor_set` knows: shipped ones, then those of packages."""
+    return (*DESCRIPTOR_SETS, *(n for n in outside_names(_GROUP) if n not in DESCRIPTOR_SETS))
 
 
 def get_descriptor_set(name: str) -> DescriptorSet:
@@ -115,11 +125,9 @@ def get_descriptor_set(name: str) -> DescriptorSet:
     """
     if name in DESCRIPTOR_SETS:
         return DESCRIPTOR_SETS[name]
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group="matscreen.descriptors", name=name):
-        loaded = entry.load()
+    loaded = load_outside(_GROUP, name)
+    if loaded is not None:
         # A class with name and labels in its body has all that the protocol asks for, too.
         ready = isinstance(loaded, DescriptorSet) and not isinstance(loaded, type)
         return cast(DescriptorSet, loaded if ready else loaded())
-    raise InputError(f"unknown descriptor set {name!r}; known: {', '.join(DESCRIPTOR_SETS)}")
+    raise InputError(f"unknown descriptor set {name!r}; known: {', '.join(set_names())}")

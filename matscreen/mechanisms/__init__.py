@@ -15,7 +15,12 @@ from matscreen.mechanisms.device import (
     Application,
     Device,
 )
-from matscreen.mechanisms.evaluate import MECHANISMS, get_mechanism, switching_energy
+from matscreen.mechanisms.evaluate import (
+    MECHANISMS,
+    get_mechanism,
+    mechanism_names,
+    switching_energy,
+)
 from matscreen.mechanisms.geometry import (
     ElectrolyteGeometry,
     FerroelectricGeometry,
@@ -42,6 +47,7 @@ __all__ = [
     "ThresholdGeometry",
     "get_mechanism",
     "landauer",
+    "mechanism_names",
     "reference_lines",
     "switching_energy",
     "thermal_barrier",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from matscreen.mechanisms.ferroelectric import Ferroelectric
 from matscreen.mechanisms.insulator_metal import InsulatorMetal
 from matscreen.mechanisms.josephson import Josephson
 from matscreen.mechanisms.valence_change import ValenceChange
+from matscreen.plugins import load_outside, outside_names
 
 _SHIPPED: Final[dict[str, type[Mechanism]]] = {
     "ferroelectric": Ferroelectric,
@@ -29,8 +29,14 @@ _SHIPPED: Final[dict[str, type[Mechanism]]] = {
 MECHANISMS: Final[tuple[str, ...]] = tuple(_SHIPPED)
 """Names of the mechanisms that come with matscreen."""
 
+_GROUP: Final = "matscreen.mechanisms"
 _STAND_INS: Final = {"well_depth": "polar_barrier"}
 """Required properties that another one may stand in for."""
+
+
+def mechanism_names() -> tuple[str, ...]:
+    """Return the names that `get_mechanism` knows: the shipped ones, then those of packages."""
+    return (*MECHANISMS, *(name for name in outside_names(_GROUP) if name not in _SHIPPED))
 
 
 def get_mechanism(name: str) -> Mechanism:
@@ -50,14 +56,16 @@ def get_mechanism(name: str) -> Mechanism:
     """
     if name in _SHIPPED:
         return _SHIPPED[name]()
-    for entry in entry_points(group="matscreen.mechanisms", name=name):
-        found = entry.load()()
+    made = load_outside(_GROUP, name)
+    if made is not None:
+        found = made()
         if not isinstance(found, Mechanism):
-            raise InputError(f"the entry point {name!r} of {entry.value} is no mechanism")
+            raise InputError(f"{made!r}, registered as {name!r}, makes no mechanism")
         return found
-    close = difflib.get_close_matches(name, MECHANISMS, n=1)
+    known = mechanism_names()
+    close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"unknown mechanism {name!r}; known: {', '.join(MECHANISMS)}{hint}")
+    raise InputError(f"unknown mechanism {name!r}; known: {', '.join(known)}{hint}")
 
 
 def switching_energy(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from matscreen.simulations.base import SIMULATIONS, Label, Simulated, Simulation, get_simulation
+from matscreen.simulations.base import (
+    SIMULATIONS,
+    Label,
+    Simulated,
+    Simulation,
+    get_simulation,
+    simulation_names,
+)
 from matscreen.simulations.calculators import Potential, get_calculator, get_potential
 
 __all__ = [
@@ -14,4 +21,5 @@ __all__ = [
     "get_calculator",
     "get_potential",
     "get_simulation",
+    "simulation_names",
 ]

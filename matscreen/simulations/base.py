@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
 from matscreen.errors import InputError
+from matscreen.plugins import load_outside, outside_names
 from matscreen.simulations.calculators import Potential
 from matscreen.structures import Crystal
 
@@ -100,6 +101,14 @@ SIMULATIONS = tuple(_MODULES)
 """Names of the shipped simulations, in the order in which they build on each other."""
 
 
+_GROUP = "matscreen.simulations"
+
+
+def simulation_names() -> tuple[str, ...]:
+    """Return the names that `get_simulation` knows: the shipped ones, then those of packages."""
+    return (*SIMULATIONS, *(name for name in outside_names(_GROUP) if name not in _MODULES))
+
+
 def get_simulation(name: str) -> Simulation:
     """Return a simulation by name: one of `SIMULATIONS`, or an installed entry point.
 
@@ -125,8 +134,7 @@ def get_simulation(name: str) -> Simulation:
     if name in _MODULES:
         module, attribute = _MODULES[name]
         return cast(Simulation, getattr(import_module(module), attribute)())
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group="matscreen.simulations", name=name):
-        return cast(Simulation, entry.load()())
-    raise InputError(f"unknown simulation {name!r}; known: {', '.join(SIMULATIONS)}")
+    made = load_outside(_GROUP, name)
+    if made is not None:
+        return cast(Simulation, made())
+    raise InputError(f"unknown simulation {name!r}; known: {', '.join(simulation_names())}")

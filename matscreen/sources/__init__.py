@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
 from matscreen.errors import InputError
+from matscreen.plugins import load_outside, outside_names
 from matscreen.sources.base import Failure, Page, Source, SourceItem
 
 __all__ = ["Failure", "Page", "Source", "SourceItem", "open_source", "source_names"]
@@ -36,8 +36,8 @@ _BUILT_IN: Final[dict[str, tuple[str, str]]] = {
 
 def source_names() -> tuple[str, ...]:
     """List the names that ``open_source`` knows, built-in ones first."""
-    outside = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return (*_BUILT_IN, *sorted(outside - _BUILT_IN.keys()))
+    outside = outside_names(ENTRY_POINT_GROUP)
+    return (*_BUILT_IN, *(name for name in outside if name not in _BUILT_IN))
 
 
 def open_source(spec: str, **options: Any) -> Source:
@@ -69,7 +69,7 @@ def _factory(name: str) -> SourceFactory:
     if name in _BUILT_IN:
         module, attribute = _BUILT_IN[name]
         return cast("SourceFactory", getattr(import_module(module), attribute))
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return cast("SourceFactory", point.load())
+    factory = load_outside(ENTRY_POINT_GROUP, name)
+    if factory is not None:
+        return cast("SourceFactory", factory)
     raise InputError(f"unknown source {name!r}; known: {', '.join(source_names())}")

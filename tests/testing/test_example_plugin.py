@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import matscreen as ms
+from matscreen.descriptors import set_names
+from matscreen.mechanisms import mechanism_names
+from matscreen.simulations import simulation_names
 from matscreen.sources import open_source, source_names
 from matscreen.testing import (
     check_descriptor,
@@ -55,6 +58,9 @@ def test_without_the_package_nothing_is_there():
 def test_nothing_is_imported_before_it_is_asked_for(installed):
     assert [point.name for point in entry_points(group="matscreen.mechanisms")] == ["phase_change"]
     assert "monoxides" in source_names()
+    assert set_names()[-1] == "packing"
+    assert simulation_names()[-1] == "equation_of_state"
+    assert mechanism_names()[-1] == "phase_change"
     assert not [name for name in sys.modules if name.startswith("matscreen_phase_change")]
 
 
