@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,9 +59,22 @@ def test_public_names_of_the_design():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in matscreen.__all__ if name[0].islower()])
-def test_public_functions_explain_themselves(name):
-    assert (getattr(matscreen, name).__doc__ or "").strip()
+def test_each_public_name_has_one_home_that_type_checkers_know():
+    tree = ast.parse(Path(matscreen.__file__).read_text(encoding="utf-8"))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        alias.name: node.module
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == matscreen._HOME
+    assert list(matscreen._HOME) == matscreen.__all__
+
+
+def test_the_contract_checks_need_no_test_framework():
+    loaded = loaded_by("import matscreen.testing")
+    assert not loaded & {"hypothesis", "pytest", "torch"}
 
 
 def test_no_public_name_is_that_of_a_module():
