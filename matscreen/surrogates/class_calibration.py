@@ -31,6 +31,7 @@ ISOTONIC_FROM: Final = 1000
 """Labels from which isotonic regression competes: it follows luck where they are few."""
 
 _PENALTY = 1.0
+_MOST_POWER = 1.25
 _TIE = 1e-9
 
 
@@ -44,6 +45,7 @@ class Calibrator:
         slope: Of the logarithm; Platt scaling only.
         bias: Added to it, (n_classes,); Platt scaling only.
         knots: Probabilities of the model and the calibrated ones of each class; isotonic only.
+        power: Power of the calibrated probabilities; see `power_of_all_labels`.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class Calibrator:
     slope: float
     bias: FloatArray
     knots: tuple[tuple[FloatArray, FloatArray], ...] = ()
+    power: float = 1.0
 
     def apply(self, p: FloatArray) -> FloatArray:
         """Return calibrated probabilities of rows, (n, n_classes); each row adds up to one."""
@@ -62,7 +65,7 @@ class Calibrator:
         else:
             columns = zip(given.T, self.knots, strict=True)
             found = np.stack([np.interp(column, x, y) for column, (x, y) in columns], axis=1)
-        return _held(found, self.floor)
+        return _held(np.power(_held(found, self.floor), self.power), self.floor)
 
 
 def calibrator_kinds(n_labels: int) -> tuple[str, ...]:
@@ -85,6 +88,29 @@ def fit_calibrator(kind: str, p: FloatArray, classes: IntArray) -> Calibrator:
         return Calibrator(kind, floor, slope, bias)
     knots = tuple(_isotonic(given[:, k], classes == k) for k in range(p.shape[1]))
     return Calibrator(kind, floor, 1.0, np.zeros(p.shape[1]), knots)
+
+
+def power_of_all_labels(
+    p: FloatArray, of_half: FloatArray, classes: IntArray, *, n_splits: int
+) -> float:
+    """Return the power that calibrated probabilities of a classifier of all labels deserve.
+
+    The fewer labels a classifier has, the more its probabilities must be drawn together: their
+    slope in Platt scaling grows with the logarithm of the number (0.63, 0.69, 0.73, 0.76 with 50,
+    67, 80 and 90 % of 3,700 oxides with and without gap). The line through two of them, drawn to
+    all labels, gives the power: at least one, at most 1.25.
+
+    Args:
+        p: Out-of-fold probabilities of the model, not calibrated, (n, n_classes).
+        of_half: The same where each model had half of the labels.
+        classes: Class of each row as a number, (n,).
+        n_splits: Number of folds of `p`, more than two.
+    """
+    floor = 1.0 / (len(p) + 2.0 * p.shape[1])
+    slope, less = (_platt(np.log(_held(each, floor)), classes)[0] for each in (p, of_half))
+    share = 1.0 - 1.0 / n_splits
+    grown = slope + (slope - less) * np.log(1.0 / share) / np.log(share / 0.5)
+    return float(np.clip(grown / slope, 1.0, _MOST_POWER))
 
 
 def cross_calibrated(kind: str, p: FloatArray, classes: IntArray, folds: Folds) -> FloatArray:
@@ -146,6 +172,7 @@ def calibrator_parts(calibrator: Calibrator) -> dict[str, Any]:
         "slope": calibrator.slope,
         "bias": calibrator.bias,
         "knots": [list(pair) for pair in calibrator.knots],
+        "power": calibrator.power,
     }
 
 
@@ -157,6 +184,7 @@ def calibrator_of(parts: Mapping[str, Any]) -> Calibrator:
         slope=float(parts["slope"]),
         bias=np.asarray(parts["bias"], dtype=np.float64),
         knots=tuple((np.asarray(x), np.asarray(y)) for x, y in parts["knots"]),
+        power=float(parts["power"]),
     )
 
 

@@ -22,6 +22,8 @@ N_SPLITS: Final = 5
 AT_LEVEL: Final = int(np.argmin(np.abs(LEVELS - LEVEL)))
 
 _NO_METRIC_BELOW = 200
+_MATURED_FROM = 500
+"""Labels from which a calibration is drawn from folds to all labels, as intervals are."""
 
 Groups = npt.NDArray[np.str_]
 
@@ -119,8 +121,8 @@ def fit_classes(
         name=chosen[0] if chosen else class_members.PRIOR,
         weights=weights,
         estimators=class_members.fit_members(tuple(weights), X, classes, seed=seed),
-        calibrator=class_calibration.fit_calibrator(
-            chosen[1], class_members.weighted(votes, weights), classes
+        calibrator=_calibrator(
+            chosen[1], X, classes, groups, votes, weights, n_splits=len(folds), seed=seed
         )
         if chosen
         else None,
@@ -134,13 +136,39 @@ def fit_classes(
     )
 
 
-def stratified_folds(classes: IntArray, groups: Groups, *, seed: int) -> Folds:
+def _calibrator(
+    kind: str,
+    X: FloatArray,
+    classes: IntArray,
+    groups: Groups,
+    votes: Mapping[str, FloatArray],
+    weights: Mapping[str, float],
+    *,
+    n_splits: int,
+    seed: int,
+) -> Calibrator:
+    """Return the calibration of the chosen model, for the many labels that it has in the end."""
+    p = class_members.weighted(votes, weights)
+    calibrator = class_calibration.fit_calibrator(kind, p, classes)
+    if len(classes) < _MATURED_FROM or n_splits <= 2:
+        return calibrator
+    halves = stratified_folds(classes, groups, most=2, seed=seed)
+    of_half = class_members.weighted(
+        _out_of_fold_votes(X, classes, p.shape[1], tuple(weights), halves, seed=seed), weights
+    )
+    power = class_calibration.power_of_all_labels(p, of_half, classes, n_splits=n_splits)
+    return replace(calibrator, power=power)
+
+
+def stratified_folds(
+    classes: IntArray, groups: Groups, *, most: int = N_SPLITS, seed: int
+) -> Folds:
     """Return shuffled folds that keep every group together and share the classes out evenly."""
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
-    n_splits = min(N_SPLITS, len(np.unique(groups)))
+    n_splits = min(most, len(np.unique(groups)))
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class of fewer rows than folds is absent from some of them; that is no mistake here.

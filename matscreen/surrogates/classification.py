@@ -27,7 +27,7 @@ from matscreen.surrogates.rows import check_lengths, clean_features, informative
 from matscreen.surrogates.uncertainty import LEVEL, LEVELS
 
 MIN_LABELS: Final = 8
-SCHEME: Final = "classifier-1"
+SCHEME: Final = "classifier-2"
 """Version of the training procedure; part of every `model_id`."""
 
 _CHUNK = 20_000

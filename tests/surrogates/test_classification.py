@@ -19,6 +19,7 @@ from matscreen.surrogates.class_calibration import (
     calibrator_parts,
     fit_calibrator,
     log_loss,
+    power_of_all_labels,
     prediction_sets,
     set_quantiles,
     set_scores,
@@ -257,6 +258,44 @@ def test_calibration_undoes_overconfidence(kind):
     assert log_loss(found, classes[1500:]) == pytest.approx(
         log_loss(truth[1500:], classes[1500:]), abs=0.02
     )
+
+
+def _drawn_together(slope):
+    """Classes with the log-odds x, and a model that says `slope` times as much."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(scale=2.0, size=20_000)
+    classes = (rng.uniform(size=len(x)) < 1.0 / (1.0 + np.exp(-x))).astype(int)
+    return softmax(np.stack([np.zeros(len(x)), slope * x], axis=1), axis=1), classes
+
+
+def test_probabilities_of_all_labels_follow_the_line_through_the_folds():
+    half, classes = _drawn_together(1.0 / 0.6)
+    most, _ = _drawn_together(1.0 / 0.7)
+    power = power_of_all_labels(most, half, classes, n_splits=5)
+    # Slopes 0.6 with a half and 0.7 with four fifths: 0.1 ln 1.25 / ln 1.6 more with all.
+    assert power == pytest.approx(1.0 + 0.1 * np.log(1.25) / np.log(1.6) / 0.7, abs=0.01)
+    assert power_of_all_labels(half, most, classes, n_splits=5) == 1.0  # luck sharpens nothing
+    assert power_of_all_labels(most, _drawn_together(20.0)[0], classes, n_splits=5) == 1.25
+
+
+def test_a_power_sharpens_calibrated_probabilities():
+    given, classes = _drawn_together(1.0)
+    plain = fit_calibrator(PLATT, given, classes)
+    before, after = plain.apply(given), replace(plain, power=1.2).apply(given)
+    odds = np.log(before[:, 1] / before[:, 0])
+    inner = np.abs(odds) < 6.0  # the floor holds the others
+    np.testing.assert_allclose(
+        np.log(after[:, 1] / after[:, 0])[inner], 1.2 * odds[inner], rtol=1e-3
+    )
+
+
+def test_a_calibration_of_many_labels_is_drawn_to_all_of_them():
+    X, y, groups, _ = make(600, 7)
+    few = train_classifier(X[:480], y[:480], groups=groups[:480], label="class", labels=LABELS)
+    many = train_classifier(X, y, groups=groups, label="class", labels=LABELS)
+    assert few.calibrator.power == 1.0
+    assert 1.0 <= many.calibrator.power <= 1.25
+    assert calibrator_of(calibrator_parts(many.calibrator)).power == many.calibrator.power
 
 
 def test_metrics_of_a_class_that_is_absent_are_none():
