@@ -8,69 +8,92 @@ installed; nothing is imported before it is asked for. `check_source`, `check_de
 scikit-learn's `check_estimator`: they raise a `ContractError` that names the clause, the promise
 and what was seen, or return the names of the clauses that hold.
 
-**A source** has a name and `pages()`. Whatever can go wrong with one entry is a `Failure`:
+**A source** has a name and `pages()`. Whatever can go wrong with one entry is a `Failure` of its
+page; values that it brings are labels, under registry names and in registry units:
 
-    class Deposits:
-        "Crystals of our own furnace, one POSCAR each. Failures: `unreadable`."
+>>> import numpy as np
+>>> from matscreen import Crystal
+>>> from matscreen.sources import Failure, Page, SourceItem
+>>> class Salts:
+...     "Rock-salt crystals by formula and edge in Å. Failures: `no_edge`."
+...
+...     name = "salts"
+...     table = {"MgO": (12, 4.21), "CaO": (20, 4.81), "??": (0, None)}
+...
+...     def pages(self):
+...         "Give one page, in the order of the table."
+...         items, failures = [], []
+...         for formula, (number, edge) in self.table.items():
+...             if edge is None:
+...                 failures.append(Failure(formula, "no_edge", "nobody measured it"))
+...                 continue
+...             cell = edge / 2 * (1 - np.eye(3))
+...             crystal = Crystal(cell, [number, 8], [[0, 0, 0], [0.5, 0.5, 0.5]])
+...             items.append(SourceItem(crystal, self.name, formula, licence="CC0-1.0"))
+...         yield Page(tuple(items), tuple(failures))
+>>> "stored" in check_source(Salts, failing=["??"], entries=3)
+True
 
-        name = "deposits"
+Registered is a function that takes the text after the colon, or None, and options as keywords. A
+source that fetches over a network and can go on where it stopped has `streams()` as well
+(`matscreen.sources.streams`).
 
-        def __init__(self, folder):
-            self.folder = folder
+**A descriptor set** has `name`, `version`, `labels`, `units`, `citation` and `featurize`.
+`batch[row]` raises a `StructureError` for arrays that are no crystal; make it a `Failure` of that
+row. Bump the version whenever a value moves. This one forgot that a supercell is the same crystal:
 
-        def pages(self):
-            "Give one page with every file in the order of the names."
-            items, failures = [], []
-            for path in sorted(self.folder.glob("*.vasp")):
-                try:
-                    crystal = Crystal.from_ase(ase.io.read(path))
-                except Exception as error:
-                    failures.append(Failure(path.name, "unreadable", str(error)))
-                else:
-                    items.append(SourceItem(crystal, self.name, path.name, licence=None))
-            yield Page(tuple(items), tuple(failures))
-
-    def open_deposits(target):  # `deposits:FOLDER`
-        return Deposits(Path(target))
-
-A source that fetches over a network and can go on where it stopped has `streams()` as well
-(`matscreen.sources.streams`). Values that it brings are labels: registry names, registry units.
-
-**A descriptor set** has `name`, `version`, `labels`, `units`, `citation` and
-`featurize(batch) -> Features`. `batch[i]` raises a `StructureError` for arrays that are no
-crystal; make it a `Failure` of that row. Bump the version whenever a value moves.
+>>> from matscreen.descriptors import Failure, Features
+>>> from matscreen.errors import StructureError
+>>> class Size:
+...     "Volume of the cell."
+...
+...     name, version, citation = "size", "1", "nobody"
+...     labels, units = ("volume",), ("Å³",)
+...
+...     def featurize(self, batch):
+...         "Describe every structure."
+...         values, failures = np.full((len(batch), 1), np.nan), []
+...         for row in range(len(batch)):
+...             try:
+...                 values[row] = batch[row].volume
+...             except StructureError as error:
+...                 failures.append(Failure(row, error.reason, error.detail))
+...         return Features(values, tuple(failures), self.labels)
+>>> check_descriptor(Size)
+Traceback (most recent call last):
+    ...
+matscreen.testing.contract.ContractError: descriptor set 'size' breaks `invariant`: supercell of \
+SrTiO3 cubic: volume 59.5474 becomes 119.095
+  the contract: The order of the sites, origin, orientation and choice of cell do not move a value.
 
 **A simulation** has `property`, `method` (the name under which it is registered), `version` and
 `run(crystal, potential, *, phases=None) -> Simulated`. It works with any ASE calculator and
-refuses with a `StructureError` what it cannot label.
+refuses with a `StructureError` what it cannot label:
+
+>>> "refuses" in check_simulation("relaxation", sample_crystals()["Cu"], "emt")
+True
 
 **A mechanism** has `name`, `title`, `requires`, `optional`, `model_error` and
 `energies(properties, device, application) -> SwitchingEnergy`. Let the order
 floor <= nominal <= ceiling come from the formula, not from clipping; say with gates what excludes
-a material, and leave its energies finite.
+a material, and leave its energies finite. Constants of a new device are arguments of the
+constructor; those of our own are `matscreen.mechanisms.geometry`:
 
-**A property** is one row of `matscreen.properties` (name, unit, bounds, scale, meaning); what
-nobody has computed for a candidate needs a prior as well (`matscreen.priors`).
+>>> "monotonic" in check_mechanism("insulator_metal", rising=["transition_temperature"])
+True
 
-**A device geometry** of a new mechanism belongs to `matscreen.mechanisms.geometry`; a mechanism
-of another package takes its own constants in its constructor.
+**A property** is one row of `matscreen.properties` (name, unit, bounds, scale, meaning), which a
+package may add to `PROPERTIES` where it is imported. What a mechanism requires and not every
+candidate has needs a prior as well (`matscreen.priors`).
 
-The entry points, in the `pyproject.toml` of the package:
+The entry points, in the `pyproject.toml` of the package, load a function that opens the source, a
+descriptor set or its class, the class of the simulation, the class of the mechanism:
 
     [project.entry-points."matscreen.sources"]
-    deposits = "my_package.deposits:open_deposits"
+    salts = "my_package:open_salts"
 
     [project.entry-points."matscreen.mechanisms"]
-    phase_change = "my_package.phase_change:PhaseChange"
-
-Its tests are then
-
-    from matscreen.testing import check_mechanism, check_source
-
-    def test_contracts(tmp_path):
-        ...  # write a good file and `broken.vasp`
-        check_source(f"deposits:{tmp_path}", failing=["broken.vasp"], entries=2)
-        check_mechanism("phase_change", rising=["melting_temperature"])
+    phase_change = "my_package:PhaseChange"
 """
 
 from __future__ import annotations
