@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from matscreen.errors import InputError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matscreen.report.result import ScreenResult
 
 _BUTTONS = 26
-View = Literal["energies", "stability", "chemistry"]
+View = Literal["energies", "stability", "elements", "pairs"]
 
 
 def figure(
@@ -24,7 +25,8 @@ def figure(
 
     - a ranking of `screen` or `rank`, also filtered: `view="energies"` draws the intervals of the
       best beside the reference lines, `"stability"` every candidate over its energy above hull,
-      `"chemistry"` the least energy of each pair of cations;
+      `"elements"` the share of the oxides of each element that can work, `"pairs"` the least energy
+      of each pair of cations (of one mechanism);
     - `importances`: bars; `partial_dependence`: curves, several as small multiples, a heat map for
       a pair;
     - `sweep`: curves, several as panels by parameter and lines by mechanism;
@@ -107,27 +109,40 @@ def _kind(table: pd.DataFrame) -> str:
 
 def _ranking(table: pd.DataFrame, view: View, application: str) -> Figure:
     from matscreen.mechanisms import reference_lines
-    from matscreen.notebook.chemistry_map import chemistry_map
+    from matscreen.report.chemistry import element_tallies
+    from matscreen.report.chemistry_figures import periodic_figure
     from matscreen.report.figures import energy_figure, map_figure
     from matscreen.report.reference import number_lines
 
     result = _result(table, application)
-    if view == "energies":
-        drawn = energy_figure(result, number_lines(reference_lines(application)))
-    elif view == "stability":
-        drawn = map_figure(result)
-    elif view == "chemistry":
-        drawn = chemistry_map(result.candidates)
-    else:
-        raise InputError(
-            f"a ranking has the views 'energies', 'stability' and 'chemistry', not {view!r}"
-        )
+    views: dict[str, Callable[[], Figure | None]] = {
+        "energies": lambda: energy_figure(result, number_lines(reference_lines(application))),
+        "stability": lambda: map_figure(result),
+        "elements": lambda: periodic_figure(element_tallies(result)),
+        "pairs": lambda: _pairs(result),
+    }
+    if view not in views:
+        raise InputError(f"a ranking has the views {', '.join(views)}, not {view!r}")
+    drawn = views[view]()
     if drawn is None:
         raise InputError(
             f"none of the {len(table)} rows has what the view {view!r} needs: finite energies"
-            + (" and two cations" if view == "chemistry" else "")
+            + (", two cations, and every gate passed" if view == "pairs" else "")
         )
     return drawn
+
+
+def _pairs(result: ScreenResult) -> Figure | None:
+    from matscreen.report.chemistry import pair_maps
+    from matscreen.report.chemistry_figures import pair_figure
+
+    maps = pair_maps(result)
+    if len(maps) > 1:
+        named = ", ".join(each.mechanism for each in maps)
+        raise InputError(
+            f"the view 'pairs' is of one mechanism, the rows are of {named}: keep those of one"
+        )
+    return pair_figure(maps[0]) if maps else None
 
 
 def _result(table: pd.DataFrame, application: str) -> ScreenResult:

@@ -34,30 +34,18 @@ def oxides():
     )
 
 
-def grid(figure, *, feasible):
-    """Return the cells of a chemistry map by pair of cations."""
-    trace = figure.data[1 if feasible else 0]
-    first, second = figure.layout.yaxis.ticktext, figure.layout.xaxis.ticktext
-    return {
-        (first[i], second[j]): value
-        for i, row in enumerate(trace.z)
-        for j, value in enumerate(row)
-        if value is not None
-    }
+def test_pairs_of_cations_are_of_one_mechanism(oxides):
+    figure = ms.figure(oxides, view="pairs")
+    assert set(figure.data[0].x) == {"Ba", "K"}
+    other = ranking([{"formula": "SrTiO3", "mechanism": "valence_change"}])
+    with pytest.raises(InputError, match="of ferroelectric, valence_change: keep those of one"):
+        ms.figure(pd.concat([oxides, other]), view="pairs")
 
 
-def test_the_chemistry_of_a_ranking_is_the_best_of_each_pair(oxides):
-    better = ranking([{"formula": "Ba2TiO4", "energy_nominal_J": 5e-16}])
-    figure = ms.figure(pd.concat([oxides, better]), view="chemistry")
-    cells = grid(figure, feasible=True)
-    assert set(cells) == {("Ba", "Ti"), ("K", "Nb")}
-    assert 10.0 ** cells["Ba", "Ti"] == pytest.approx(5e-16, rel=1e-2)
-    assert "HfO2" not in str(figure.to_dict())
-
-
-def test_where_nothing_is_feasible_the_map_shows_all(oxides):
-    figure = ms.figure(oxides.assign(feasible=False), view="chemistry")
-    assert set(grid(figure, feasible=False)) == {("Ba", "Ti"), ("K", "Nb"), ("K", "Ta")}
+def test_elements_are_those_of_the_candidates(oxides):
+    figure = ms.figure(oxides, view="elements")
+    inks = {label.text: label.font.color for label in figure.layout.annotations}
+    assert inks["Hf"] != inks["Zr"]
 
 
 @pytest.mark.parametrize("view", ["energies", "stability"])
@@ -117,6 +105,6 @@ def test_a_view_that_is_not_there_and_a_ranking_with_nothing_to_draw(oxides):
     with pytest.raises(InputError, match="not 'pareto'"):
         ms.figure(oxides, view="pareto")
     with pytest.raises(InputError, match="two cations"):
-        ms.figure(oxides[oxides["formula"] == "HfO2"], view="chemistry")
+        ms.figure(oxides[oxides["formula"] == "HfO2"], view="pairs")
     with pytest.raises(InputError, match="finite energies"):
         ms.figure(oxides.assign(energy_nominal_J=np.nan))
