@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,13 +12,11 @@ from matscreen.errors import InputError
 from matscreen.mechanisms import (
     APPLICATIONS,
     Device,
-    Gate,
     Mechanism,
     ModelError,
-    SwitchingEnergy,
     get_mechanism,
 )
-from matscreen.mechanisms.base import FACTS, FloatArray, get_entry
+from matscreen.mechanisms.base import FACTS, get_entry
 from matscreen.properties import PROPERTIES
 from matscreen.testing.contract import (
     Broken,
@@ -31,64 +28,21 @@ from matscreen.testing.contract import (
     opened,
     pickled,
     require,
-    require_code,
     require_documented,
     require_identifier,
     require_same_state,
     require_text,
 )
 from matscreen.testing.materials import draw_materials
+from matscreen.testing.mechanism_case import (
+    ENERGIES,
+    MechanismCase,
+    require_energies,
+    require_equal,
+    require_gate,
+)
 
 _ROUNDING: Final = 1e-12
-_ENERGIES: Final = ("floor_J", "nominal_J", "ceiling_J")
-
-
-@dataclass(frozen=True, eq=False)
-class MechanismCase:
-    """What the clauses of a mechanism look at.
-
-    Attributes:
-        mechanism: The mechanism.
-        registered: Name by which it was opened; None when it was given itself.
-        device: The specification.
-        count: Materials that are drawn.
-        seed: Seed of the draws.
-        rising: Properties with which the nominal energy never falls.
-        falling: Properties with which the nominal energy never rises.
-    """
-
-    mechanism: Mechanism
-    registered: str | None
-    device: Device
-    count: int
-    seed: int
-    rising: Sequence[str]
-    falling: Sequence[str]
-
-    @cached_property
-    def materials(self) -> dict[str, FloatArray]:
-        """Properties of the drawn materials, (count,) each."""
-        return draw_materials(self.mechanism, self.count, seed=self.seed)
-
-    @cached_property
-    def found(self) -> dict[str, SwitchingEnergy]:
-        """Their energies, by application."""
-        return {name: self.energies(application=name) for name in APPLICATIONS}
-
-    def energies(
-        self,
-        materials: Mapping[str, FloatArray] | None = None,
-        *,
-        application: str = "logic",
-        device: Device | None = None,
-    ) -> SwitchingEnergy:
-        """Compute energies, of the drawn materials and the specification unless told otherwise."""
-        asked = self.materials if materials is None else materials
-        return self.mechanism.energies(asked, device or self.device, application)
-
-    def material(self, index: int) -> str:
-        """Show one material as text, for an error."""
-        return ", ".join(f"{name} {values[index]:.4g}" for name, values in self.materials.items())
 
 
 def check_mechanism(
@@ -176,7 +130,7 @@ def known_properties(case: MechanismCase) -> None:
 def shape(case: MechanismCase) -> None:
     """Energies are positive finite joules, float64, one a material, for every application."""
     for application, energy in case.found.items():
-        _require_energies(energy, (case.count,), application)
+        require_energies(energy, (case.count,), application)
 
 
 def order(case: MechanismCase) -> None:
@@ -204,14 +158,14 @@ def one_by_one(case: MechanismCase) -> None:
     energy = case.found["logic"]
     for index in range(min(case.count, 5)):
         alone = case.energies({name: v[index : index + 1] for name, v in case.materials.items()})
-        _require_equal(alone, energy, index, f"alone differs: {case.material(index)}")
+        require_equal(alone, energy, index, f"alone differs: {case.material(index)}")
     turned = case.energies({name: v[::-1] for name, v in case.materials.items()})
-    for name in _ENERGIES:
+    for name in ENERGIES:
         same = np.allclose(getattr(turned, name)[::-1], getattr(energy, name), rtol=1e-9, atol=0.0)
         require(same, f"{name} changes when the materials are given in another order")
     table = {name: np.stack([v, v[::-1]]) for name, v in case.materials.items()}
     stacked = case.energies(table)
-    _require_energies(stacked, (2, case.count), "(samples, n)")
+    require_energies(stacked, (2, case.count), "(samples, n)")
     same = np.allclose(stacked.nominal_J[0], energy.nominal_J, rtol=1e-9, atol=0.0)
     require(same, "nominal_J of a table (samples, n) differs from that of its first row")
 
@@ -221,19 +175,19 @@ def broadcasts(case: MechanismCase) -> None:
     for name in case.mechanism.requires:
         mixed = {other: values[0] for other, values in case.materials.items()}
         mixed[name] = case.materials[name]
-        _require_energies(case.energies(mixed), (case.count,), f"only {name} is an array")
+        require_energies(case.energies(mixed), (case.count,), f"only {name} is an array")
 
 
 def optional_is_optional(case: MechanismCase) -> None:
     """The required properties are enough, and one that is NaN does what one that is absent does."""
     required = {name: case.materials[name] for name in case.mechanism.requires}
     bare = case.energies(required)
-    _require_energies(bare, (case.count,), "required properties only")
+    require_energies(bare, (case.count,), "required properties only")
     for name in case.mechanism.optional:
         with_one = case.energies({**required, name: case.materials[name]})
-        _require_energies(with_one, (case.count,), f"required properties and {name}")
+        require_energies(with_one, (case.count,), f"required properties and {name}")
         unknown = case.energies({**required, name: np.full(case.count, np.nan)})
-        for each in _ENERGIES:
+        for each in ENERGIES:
             same = np.allclose(getattr(unknown, each), getattr(bare, each), rtol=1e-9, atol=0.0)
             require(same, f"{each} with {name} NaN differs from that without {name}")
         if name in FACTS:
@@ -245,7 +199,7 @@ def gates_give_reasons(case: MechanismCase) -> None:
     """A material is infeasible exactly when gates fail, each with a code, once, and a sentence."""
     for application, energy in case.found.items():
         for gate in (*energy.gates, *energy.flags):
-            _require_gate(gate, case.count, application)
+            require_gate(gate, case.count, application)
         reasons, feasible = energy.reasons, energy.feasible
         require(feasible.shape == (case.count,), f"feasible has shape {feasible.shape}")
         for index in range(case.count):
@@ -267,6 +221,26 @@ def longer_costs_more(case: MechanismCase) -> None:
             before, after = case.found[application].floor_J[index], more.floor_J[index]
             seen = f"floor_J falls from {before:.4g} to {after:.4g} with a thousandfold retention"
             require(condition=False, seen=f"{seen} ({application}, {case.material(index)})")
+
+
+def asking_more_excludes_more(case: MechanismCase) -> None:
+    """A device that must be faster, or last longer or hotter, makes no material feasible."""
+    device = case.device
+    shorter = min(device.switching_time, max(device.switching_time / 10, 2 * device.attempt_time))
+    hotter = device.retention_temperature * 1.2
+    harder = {
+        "a thousandfold retention": replace(device, retention_time=device.retention_time * 1e3),
+        "a retention 20 % hotter": replace(device, retention_temperature=hotter),
+        "a shorter time to switch": replace(device, switching_time=shorter),
+    }
+    for what, asked in harder.items():
+        for application in APPLICATIONS:
+            after = case.energies(application=application, device=asked)
+            gained = np.flatnonzero(after.feasible & ~case.found[application].feasible)
+            if len(gained):
+                reasons = case.found[application].reasons[gained[0]]
+                seen = f"with {what} a material becomes feasible that failed {reasons[0]!r}"
+                require(condition=False, seen=f"{seen} ({application}, {case.material(gained[0])})")
 
 
 def monotonic(case: MechanismCase) -> None:
@@ -314,7 +288,7 @@ def deterministic(case: MechanismCase) -> None:
     """The same numbers give the same energies, and the arrays given are not written to."""
     drawn = draw_materials(case.mechanism, case.count, seed=case.seed)
     again = in_other_state(case.energies)
-    for name in _ENERGIES:
+    for name in ENERGIES:
         same = getattr(again, name).tobytes() == getattr(case.found["logic"], name).tobytes()
         require(same, f"{name} differs when asked for again")
     changed = [n for n, v in drawn.items() if v.tobytes() != case.materials[n].tobytes()]
@@ -352,6 +326,7 @@ CLAUSES: Final[Mapping[str, Clause[MechanismCase]]] = {
         optional_is_optional,
         gates_give_reasons,
         longer_costs_more,
+        asking_more_excludes_more,
         monotonic,
         diagnostics_named,
         refuses_other_applications,
@@ -362,36 +337,3 @@ CLAUSES: Final[Mapping[str, Clause[MechanismCase]]] = {
     )
 }
 """The clauses, by name, in the order in which they are checked."""
-
-
-def _require_energies(energy: object, expected: tuple[int, ...], when: str) -> None:
-    kind = type(energy).__name__
-    require(isinstance(energy, SwitchingEnergy), f"energies returns {kind}, not SwitchingEnergy")
-    for name in _ENERGIES:
-        values = getattr(energy, name)
-        seen = f"{name} is {values.dtype} {values.shape}, not float64 {expected} ({when})"
-        require(values.shape == expected and values.dtype == np.float64, seen)
-        wrong = values[~(np.isfinite(values) & (values > 0.0))]
-        require(
-            not wrong.size, f"{name} holds {wrong[:3]}: joules are finite and positive ({when})"
-        )
-
-
-def _require_equal(one: SwitchingEnergy, many: SwitchingEnergy, index: int, seen: str) -> None:
-    for name in _ENERGIES:
-        left, right = float(getattr(one, name)[0]), float(getattr(many, name)[index])
-        same = np.isclose(left, right, rtol=1e-9, atol=0.0)
-        require(same, f"{name} {left:.6g} against {right:.6g} in a batch; a material {seen}")
-
-
-def _require_gate(gate: object, count: int, application: str) -> None:
-    require(isinstance(gate, Gate), f"a gate is {type(gate).__name__}, not a Gate ({application})")
-    assert isinstance(gate, Gate)  # for the type checker
-    require_code(gate.code, "the code of a gate")
-    fits = gate.passed.dtype == np.bool_ and gate.passed.size in (1, count)
-    require(fits, f"{gate.code}: `passed` is {gate.passed.dtype} {gate.passed.shape}")
-    try:
-        text = gate.explain(0)
-    except Exception as error:
-        raise Broken(f"{gate.code}: its text does not format: {error!r}") from error
-    require_text(text.partition(":")[2], f"the sentence of {gate.code}")

@@ -191,6 +191,17 @@ class Forgetful(Melting):
         return super().energies(properties, asked, application)
 
 
+class Backwards(Melting):
+    """."""
+
+    def energies(self, properties, device, application):
+        """Compute the energy of one event."""
+        found = super().energies(properties, device, application)
+        melting = np.broadcast_to(properties["melting_temperature"], found.nominal_J.shape)
+        limit = 1e6 / device.retention_temperature
+        return replace(found, gates=(gate_at_least("cold", melting, limit, "{value:.0f} K"),))
+
+
 class NamelessDiagnostic(Melting):
     """."""
 
@@ -266,6 +277,7 @@ BROKEN = [
     (SaysItTwice, "gates_give_reasons", "melts_too_soon"),
     (BadTemplate, "gates_give_reasons", "kelvin"),
     (Forgetful, "longer_costs_more", "floor_J falls"),
+    (Backwards, "asking_more_excludes_more", "retention 20 % hotter a material becomes feasible"),
     (NamelessDiagnostic, "diagnostics_named", r"heat \(J\)"),
     (AnyApplication, "refuses_other_applications", "toaster"),
     (Drifts, "deterministic", "nominal_J differs"),
