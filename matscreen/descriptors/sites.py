@@ -223,7 +223,18 @@ def role_mean(
 
 
 def tolerance_factor(r_a: FloatArray, r_b: FloatArray, r_x: FloatArray) -> FloatArray:
-    """Goldschmidt's tolerance factor (r_a + r_x) / (√2 (r_b + r_x)) (Goldschmidt 1926)."""
+    """Goldschmidt's tolerance factor (r_a + r_x) / (√2 (r_b + r_x)) (Goldschmidt 1926).
+
+    Args:
+        r_a: Ionic radius of the A ion, Å, (n,).
+        r_b: Ionic radius of the B ion, Å, (n,).
+        r_x: Ionic radius of the anion, Å, (n,).
+
+    Examples:
+        >>> radii = np.array([1.44]), np.array([0.605]), np.array([1.40])  # SrTiO3
+        >>> tolerance_factor(*radii).round(2)
+        array([1.])
+    """
     return np.asarray((r_a + r_x) / (np.sqrt(2) * (r_b + r_x)))
 
 
@@ -233,6 +244,20 @@ def bartel_factor(
     """Tolerance factor of Bartel et al. (2019); perovskites have it below 4.18.
 
     r_x / r_b - n_a (n_a - (r_a / r_b) / ln(r_a / r_b)), defined for r_a > r_b > 0.
+
+    Args:
+        r_a: Ionic radius of the A ion, Å, (n,).
+        r_b: Ionic radius of the B ion, Å, (n,).
+        r_x: Ionic radius of the anion, Å, (n,).
+        charge_a: Oxidation state n_a of the A ion, e, (n,).
+
+    Returns:
+        The factor, (n,); NaN where it is not defined.
+
+    Examples:
+        >>> radii = np.array([1.44]), np.array([0.605]), np.array([1.40])  # SrTiO3
+        >>> bartel_factor(*radii, charge_a=np.array([2.0])).round(2)  # a perovskite
+        array([3.8])
     """
     defined = (r_b > 0) & (r_a > r_b * 1.001)
     ratio = np.where(defined, r_a / np.where(defined, r_b, 1.0), 2.0)

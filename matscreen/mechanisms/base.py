@@ -226,6 +226,11 @@ def with_model_error(
     """Apply a model error to what an energy has over its thermodynamic floor.
 
     E' = E_floor + (E - E_floor) 10^e: however large the error, no draw falls under the floor.
+
+    Args:
+        floor: Least energy E_floor, J, any shape.
+        energy: Energy E, J; a shape that fits.
+        decades: Error e in decades; a shape that fits.
     """
     low = np.asarray(floor, dtype=np.float64)
     excess = np.asarray(energy, dtype=np.float64) - low
@@ -315,6 +320,10 @@ def thermal_decades(activation: npt.ArrayLike, temperature: float) -> FloatArray
 
     What is left when the activation is gone is the best on/off ratio that a material allows; at
     most eight decades are counted, contacts and readers see no more.
+
+    Args:
+        activation: Activation energy E, eV, any shape.
+        temperature: Temperature of the reading, K.
     """
     decades = np.asarray(activation, float) * ELEMENTARY_CHARGE / (BOLTZMANN * temperature * _LN10)
     return np.asarray(np.minimum(decades, 8.0))
@@ -343,7 +352,13 @@ def volatile_gate(application: str) -> Gate:
 def value_or(
     properties: Mapping[str, npt.ArrayLike], name: str, default: npt.ArrayLike
 ) -> FloatArray:
-    """Return a property as an array, with `default` where it is absent or NaN."""
+    """Return a property as an array, with `default` where it is absent or NaN.
+
+    Args:
+        properties: Values by property name.
+        name: The property.
+        default: What stands in for it, in its unit; a shape that fits.
+    """
     fallback = np.asarray(default, dtype=np.float64)
     if name not in properties:
         return fallback

@@ -128,7 +128,14 @@ def field_at_thickness(
     *,
     exponent: float = THICKNESS_EXPONENT,
 ) -> FloatArray:
-    """Coercive field of a film of another thickness, Ec(d) = Ec_ref (d / d_ref)^(-2/3), V/m."""
+    """Coercive field of a film of another thickness, Ec(d) = Ec_ref (d / d_ref)^(-2/3), V/m.
+
+    Args:
+        coercive_field: Field of the known film, V/m, any shape.
+        reference_thickness: Its thickness, m.
+        thickness: Thickness of the other film, m.
+        exponent: Exponent of the thickness.
+    """
     factor = (thickness / reference_thickness) ** (-exponent)
     return np.asarray(np.asarray(coercive_field, float) * factor)
 
@@ -170,6 +177,10 @@ def mean_field_scaling(
     """Factors of Ps, dU and Ec at a temperature: x^(1/2), x², x^(3/2) with x = 1 - T / Tc.
 
     Second-order mean field; zero at and above the Curie temperature.
+
+    Args:
+        temperature: Temperature, K.
+        curie_temperature: Curie temperature, K; a shape that fits.
     """
     safe = np.maximum(np.asarray(curie_temperature, float), 1e-9)
     x = np.clip(1.0 - np.asarray(temperature, float) / safe, 0.0, None)

@@ -132,6 +132,12 @@ def spike_energy(
     """Energy of one spike of a relaxation oscillator: in the switch, and from the supply, J.
 
     E_device = C (V_th² - V_h²) / 2; E_supply = C V_DD (V_th - V_h).
+
+    Args:
+        capacitance: Capacitance across the switch, F.
+        threshold: Voltage at which it turns metallic, V.
+        hold: Voltage at which it turns back, V.
+        supply: Voltage of the supply, V.
     """
     return (
         0.5 * capacitance * (threshold**2 - hold**2),

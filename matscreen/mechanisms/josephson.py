@@ -34,6 +34,9 @@ def junction_energy(critical_current: npt.ArrayLike) -> FloatArray:
     """Energy of one 2π phase slip, E = Ic Φ0, J.
 
     RSFQ logic spends ten to a hundred times this in its bias resistors, ERSFQ does not.
+
+    Args:
+        critical_current: Critical current Ic of the junction, A, any shape.
     """
     return np.asarray(np.asarray(critical_current, float) * FLUX_QUANTUM)
 
@@ -42,6 +45,10 @@ def least_critical_current(temperature: npt.ArrayLike, ratio: float) -> FloatArr
     """Critical current that withstands thermal noise, Ic = N π k T / Φ0, A.
 
     From 2 E_J = Ic Φ0 / π ≥ N k T.
+
+    Args:
+        temperature: Temperature of the junction, K, any shape.
+        ratio: Barrier over thermal energy, N.
     """
     return np.asarray(ratio * math.pi * KB * np.asarray(temperature, float) / FLUX_QUANTUM)
 
@@ -49,7 +56,13 @@ def least_critical_current(temperature: npt.ArrayLike, ratio: float) -> FloatArr
 def adiabatic_energy(
     critical_current: npt.ArrayLike, intrinsic_time: float, excitation_time: float
 ) -> FloatArray:
-    """Energy of one adiabatic quantum-flux-parametron operation, 2 Ic Φ0 τ0 / τ_x, J."""
+    """Energy of one adiabatic quantum-flux-parametron operation, 2 Ic Φ0 τ0 / τ_x, J.
+
+    Args:
+        critical_current: Critical current Ic of the junctions, A, any shape.
+        intrinsic_time: Intrinsic switching time τ0 of a junction, s.
+        excitation_time: Rise time τ_x of the clock, s.
+    """
     return np.asarray(2.0 * junction_energy(critical_current) * intrinsic_time / excitation_time)
 
 
@@ -60,6 +73,10 @@ def characteristic_voltage(
 
     Ambegaokar and Baratoff (1963), with Δ = (3.528 k Tc / 2) tanh(1.74 √(Tc / T - 1)); zero at and
     above Tc. Cuprate junctions stay far under it.
+
+    Args:
+        critical_temperature: Tc, K, any shape.
+        temperature: Temperature T of the junction, K; a shape that fits.
     """
     critical, cold = np.asarray(critical_temperature, float), np.asarray(temperature, float)
     opening = np.tanh(1.74 * np.sqrt(np.maximum(critical / cold - 1.0, 0.0)))

@@ -70,7 +70,16 @@ def drift_velocity(
     hop_distance: float,
     attempt_frequency: float,
 ) -> FloatArray:
-    """Drift velocity v = a ν0 [exp(-W₋/kT) - exp(-W₊/kT)], m/s (Mott and Gurney)."""
+    """Drift velocity v = a ν0 [exp(-W₋/kT) - exp(-W₊/kT)], m/s (Mott and Gurney).
+
+    Args:
+        temperature: Temperature T, K.
+        barrier: Barrier W of one hop without a field, J.
+        field: Field along the hop, V/m.
+        charge: Charge number of the vacancy.
+        hop_distance: Length a of one hop, m.
+        attempt_frequency: Attempt frequency ν0, 1/s.
+    """
     along, against = lowered_barriers(barrier, field, charge=charge, hop_distance=hop_distance)
     kt = KB * np.asarray(temperature, float)
     rate = np.exp(-along / kt) - np.exp(-against / kt)
@@ -150,13 +159,25 @@ def retention_barrier(
 def retention_time(
     barrier: npt.ArrayLike, temperature: float, *, attempt_frequency: float, hops: float
 ) -> FloatArray:
-    """Time in which vacancies diffuse over the gap, t = (L / a)² / ν0 exp(W / kT), s."""
+    """Time in which vacancies diffuse over the gap, t = (L / a)² / ν0 exp(W / kT), s.
+
+    Args:
+        barrier: Barrier W of one hop, J, any shape.
+        temperature: Temperature T, K.
+        attempt_frequency: Attempt frequency ν0, 1/s.
+        hops: Hops L / a over the gap.
+    """
     exponent = np.asarray(barrier, float) / (KB * temperature)
     return np.asarray(hops**2 / attempt_frequency * np.exp(np.minimum(exponent, 690.0)))
 
 
 def nanoscale_conductivity(bulk: npt.ArrayLike, boundary: float) -> FloatArray:
-    """Thermal conductivity of a layer of a few nanometres, 1/κ = 1/κ_bulk + 1/κ_boundary, W/m/K."""
+    """Thermal conductivity of a layer of a few nanometres, 1/κ = 1/κ_bulk + 1/κ_boundary, W/m/K.
+
+    Args:
+        bulk: Thermal conductivity of the crystal, W/m/K, any shape.
+        boundary: That to which scattering at the boundaries alone would limit it, W/m/K.
+    """
     return np.asarray(1.0 / (1.0 / np.asarray(bulk, float) + 1.0 / boundary))
 
 
