@@ -10,7 +10,13 @@ import typer
 
 from flows import LEVEL_IS_CHOSEN
 from matscreen.commands import completion
-from matscreen.commands.application import Application, DebugOption, QuietOption, VerboseOption
+from matscreen.commands.application import (
+    Application,
+    DebugOption,
+    QuietOption,
+    VerboseOption,
+    unwrapped,
+)
 from matscreen.commands.failing import EXIT_CODES
 from matscreen.commands.options import DEFAULT_STORE, SourceOption, StoreOption, output_option
 from matscreen.commands.output import speaking
@@ -41,7 +47,7 @@ FileOption = Annotated[
 ]
 
 
-@app.callback(help=_HELP)
+@app.callback(help=unwrapped(_HELP))
 def _flows(
     context: typer.Context,
     quiet: QuietOption = False,

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from matscreen.commands.application import Application, DebugOption, QuietOption, VerboseOption
+from matscreen.commands.application import (
+    Application,
+    DebugOption,
+    QuietOption,
+    VerboseOption,
+    unwrapped,
+)
 from matscreen.commands.calibrate import calibrate
 from matscreen.commands.datasets import datasets
 from matscreen.commands.describe import describe
@@ -53,7 +59,8 @@ app.verb(
     keeps="Pages that have arrived are stored; the same command goes on after them.",
 )(pull)
 app.verb(
-    rich_help_panel=_RANK, keeps="Nothing was stored; what was described before is as it was."
+    rich_help_panel=_RANK,
+    keeps="Chunks that were finished are stored; the same command goes on after them.",
 )(describe)
 app.verb(
     rich_help_panel=_RANK,
@@ -93,7 +100,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help=_HELP)
+@app.callback(help=unwrapped(_HELP))
 def _main(
     context: typer.Context,
     version: Annotated[

@@ -48,7 +48,7 @@ def nothing_to_rank(store: Store, pulled: Sequence[Pulled]) -> InputError:
         )
     failures = relevant_failures(store, pulled)
     reasons = failures["reason"].astype(str).value_counts()
-    why = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in list(reasons.items())[:4])
+    why = ", ".join(f"{str(name).replace('_', ' ')} {n}" for name, n in list(reasons.items())[:4])
     example = failures.drop_duplicates("structure_id").head(1).to_dict("records")
     shown = f"; {example[0]['structure_id']}: {example[0]['detail']}" if example else ""
     return InputError(

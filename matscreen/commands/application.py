@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
@@ -87,7 +88,7 @@ class Application(typer.Typer):
 
     def __init__(self, help: str, *, program: str = "matscreen", **settings: Any) -> None:  # noqa: A002
         self._program = program
-        super().__init__(cls=Group, help=help, **{**self._defaults, **settings})
+        super().__init__(cls=Group, help=unwrapped(help), **{**self._defaults, **settings})
 
     def verb(
         self, name: str | None = None, *, json: bool = True, keeps: str = NOTHING_KEPT, **more: Any
@@ -104,7 +105,8 @@ class Application(typer.Typer):
         def register(function: _Function) -> _Function:
             shared = {**_SHARED, **({"json": JsonOption} if json else {})}
             run = _with_shared(function, shared, self._program, keeps)
-            self.command(name, cls=Command, **self._settings(more))(run)
+            text = unwrapped(inspect.getdoc(function) or "")
+            self.command(name, cls=Command, help=text, **self._settings(more))(run)
             return function
 
         return register
@@ -113,6 +115,15 @@ class Application(typer.Typer):
     def _settings(cls, more: dict[str, Any]) -> dict[str, Any]:
         context = {**cls._defaults["context_settings"], **more.pop("context_settings", {})}
         return {"context_settings": context, **more}
+
+
+def unwrapped(text: str) -> str:
+    """Join the lines of each paragraph, so that a terminal of any width breaks them where it ends.
+
+    Indented lines, such as examples, stay lines.
+    """
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(re.sub(r"(?<=\S)\n(?=\S)", " ", one) for one in paragraphs)
 
 
 def _with_shared(

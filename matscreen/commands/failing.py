@@ -28,9 +28,9 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES = """Exit codes:
-  0    done; also when nothing is feasible: that is a result
-  1    failed: a database, the store, a model, the disk; or a check found a difference
-  2    asked wrongly: unknown verb, option or name, missing or unreadable file, bad value
+  0    done, also when nothing is feasible
+  1    a database, the store, a model or the disk failed, or a check differed
+  2    unknown verb, option or name, missing or unreadable file, bad value
   70   a fault of matscreen; run again with --debug and report it
   130  stopped by Ctrl-C; what was kept is said
   141  the reader of the output went away"""

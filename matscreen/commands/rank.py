@@ -96,7 +96,7 @@ def rank(
     if record is not None and differs is not None:
         _compare(table, record, differs)
     asked = name or used.name
-    next_steps(*screen_steps(asked, table, folder=output, store=store))
+    next_steps(*screen_steps(asked, table, folder=None, store=store))
 
 
 def _write(table: pd.DataFrame, folder: Path) -> None:

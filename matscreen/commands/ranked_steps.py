@@ -66,7 +66,7 @@ def screen_steps(
     Args:
         name: The screen as it was asked for: a shipped one, or a file.
         ranking: Columns of `candidates.csv`.
-        folder: Where the results were written, if anywhere.
+        folder: Folder of a finished screen; None where there is only a ranking.
         store: Store that was ranked.
     """
     where = store_words(store)
@@ -79,7 +79,14 @@ def screen_steps(
     why = "why this energy, and what is uncertain in it"
     steps = [(f"{_explain(name, best)}{where}", why)]
     if folder is not None:
-        steps.append((f"matscreen impact {quote(str(folder))}", "joules per inference, training"))
+        place = quote(str(folder))
+        steps += [
+            (f"matscreen impact {place}", "joules per inference and per training"),
+            (
+                f"matscreen export poscar {place} --top 3{where}",
+                "crystals; also cif, vasp, xlsx",
+            ),
+        ]
     steps.append((f"matscreen simulate {quote(name)} --budget 1h{where}", "settle the best ones"))
     return steps
 
