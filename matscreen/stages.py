@@ -62,6 +62,18 @@ def select(store: Store, spec: str, *, progress: Progress = quiet) -> Pulled:
 
     `store` takes every candidate that is there, `bundle` the shipped ones, `known` the measured
     compounds that no stored structure stands for; anything else is opened as a source and pulled.
+
+    Args:
+        store: Where the tables are.
+        spec: What the screen names.
+        progress: Called as the stage advances.
+
+    Returns:
+        Their structure ids, and how many entries were seen, failed and were duplicates.
+
+    Raises:
+        InputError: No source has this name, or it was asked for something that does not exist.
+        SourceError: The source cannot be read any further.
     """
     if spec == "bundle":
         return load_bundle(store, progress=progress)
@@ -89,8 +101,19 @@ def describe(
     Chunks are described in several processes where there are many, and each is in the store before
     the next is taken.
 
+    Args:
+        store: Where the tables are.
+        descriptor_set: Name of the set.
+        ids: Look among these candidates only; all by default.
+        workers: Processes; as many as pay by default.
+        engine: What works on the chunks instead of processes of this machine.
+        progress: Called as the stage advances.
+
     Returns:
-        How many structures were described.
+        How many structures were described; those that could not be are rows of `failures`.
+
+    Raises:
+        InputError: No set has this name.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -193,6 +216,13 @@ def simulate(
 ) -> int:
     """Run one simulation on some candidates in this process; each label is kept at once.
 
+    Args:
+        store: Where the tables are.
+        simulation: Name of the simulation.
+        ids: Structure ids of the candidates.
+        calculator: Name of a potential or of any ASE calculator.
+        progress: Called as the stage advances.
+
     Returns:
         How many labels were added. Rejected candidates become `failures`.
 
@@ -249,6 +279,13 @@ def train(
 
     In several processes where several properties have no surrogate yet.
 
+    Args:
+        store: Where the tables are.
+        descriptor_set: Name of the set.
+        properties: Registry names.
+        seed: Seed of folds and models.
+        progress: Called as the stage advances.
+
     Returns:
         The cards of the surrogates, in the order of `properties`. A property with too few
         labels has no card and becomes a row of `failures`.
@@ -282,6 +319,13 @@ def predict(
 ) -> int:
     """Predict every trained property for every described candidate.
 
+    Args:
+        store: Where the tables are.
+        descriptor_set: Name of the set.
+        properties: Registry names.
+        seed: Seed with which the surrogates were trained.
+        progress: Called as the stage advances.
+
     Returns:
         How many values were written to `predictions`.
     """
@@ -307,6 +351,11 @@ def explain_models(
     store: Store, cards: Sequence[Mapping[str, Any]], *, progress: Progress = quiet
 ) -> list[Mapping[str, Any]]:
     """Say what each surrogate looks at; unchanged surrogates are not explained anew.
+
+    Args:
+        store: Where the tables are.
+        cards: Cards of the surrogates, as `train` returns them.
+        progress: Called as the stage advances.
 
     Returns:
         One explanation a card, without those of models that were kept without their rows.

@@ -234,7 +234,17 @@ def candidate_row(
     input_id: str | None = None,
     flags: Iterable[str] | None = None,
 ) -> dict[str, Any]:
-    """Return one row of the `candidates` table; `flags` is None where nobody checked."""
+    """Return one row of the `candidates` table.
+
+    Args:
+        crystal: The crystal.
+        structure_id: Its identifier.
+        spacegroup: Number of its space group; None when unknown.
+        prototype: Name of its structure type; None when unknown.
+        material_id: Identifier of the phase that its copies share.
+        input_id: The structure that it was relaxed from.
+        flags: What is odd about it (`matscreen.sources.flags`); None where nobody checked.
+    """
     return {
         "structure_id": structure_id,
         "material_id": material_id,
@@ -252,7 +262,14 @@ def candidate_row(
 
 
 def failure_row(structure_id: str, stage: str, reason: str, detail: str = "") -> dict[str, Any]:
-    """Return one row of the `failures` table, stamped with the present time."""
+    """Return one row of the `failures` table, stamped with the present time.
+
+    Args:
+        structure_id: What failed.
+        stage: Where it failed.
+        reason: Short, stable code.
+        detail: What was seen, in one sentence; cut after 500 characters.
+    """
     return {
         "structure_id": structure_id,
         "stage": stage,

@@ -85,6 +85,9 @@ PARAMETERS: Final[dict[str, Property]] = {
 def get_entry(name: str) -> Property:
     """Return the registry entry of a property, a fact of the crystal or a model parameter.
 
+    Args:
+        name: Its name.
+
     Raises:
         InputError: The name is unknown.
     """

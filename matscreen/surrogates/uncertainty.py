@@ -282,6 +282,11 @@ def conformal_quantile(
     1 / (m (G + 1)) and infinity weighs 1 / (G + 1). With groups of one row this is the usual
     ceil((n + 1) level)-th smallest score.
 
+    Args:
+        scores: Score of each row, (n,).
+        groups: Group of each row, (n,).
+        level: Probability that is asked for, 0 to 1.
+
     Returns:
         The quantile, infinite when there are too few groups for the level.
     """
@@ -304,7 +309,14 @@ def conformal_quantiles(
 def out_of_fold_half_widths(
     residual: FloatArray, sizes: FloatArray, groups: np.ndarray[Any, Any], folds: Folds
 ) -> FloatArray:
-    """Return honest half widths, (n,): the quantile for a fold comes from the other folds only."""
+    """Return honest half widths, (n,): the quantile for a fold comes from the other folds only.
+
+    Args:
+        residual: Absolute error of each row when it was left out, (n,).
+        sizes: Expected size of it, (n,), in the same unit.
+        groups: Group of each row, (n,).
+        folds: Rows to learn from and rows to cover, by turns.
+    """
     scores = residual / sizes
     half = np.empty(len(residual))
     for train, test in folds:
@@ -340,12 +352,31 @@ def constant_half_width(
 def winkler_score(
     y: FloatArray, lower: FloatArray, upper: FloatArray, *, level: float = LEVEL
 ) -> float:
-    """Return the mean interval score (Winkler 1972): width plus 2/(1 - level) times any miss."""
+    """Return the mean interval score (Winkler 1972): width plus 2/(1 - level) times any miss.
+
+    Args:
+        y: Labels, (n,).
+        lower: Lower ends of their intervals, (n,), in the same unit.
+        upper: Upper ends, (n,).
+        level: Probability that the intervals claim.
+
+    Examples:
+        >>> ends = np.array([1.0, 1.0]), np.array([2.0, 2.0])
+        >>> score = winkler_score(np.array([1.5, 2.5]), *ends)
+        >>> round(score, 6)  # 1, and half of the time 2 / 0.1 times a miss by 0.5
+        6.0
+    """
     from mapie.metrics.regression import regression_mwi_score
 
     return float(regression_mwi_score(y, np.stack([lower, upper], axis=1)[:, :, None], level))
 
 
 def coverage(y: FloatArray, lower: FloatArray, upper: FloatArray) -> float:
-    """Return the share of labels inside their interval; NaN without labels."""
+    """Return the share of labels inside their interval; NaN without labels.
+
+    Args:
+        y: Labels, (n,).
+        lower: Lower ends of their intervals, (n,), in the same unit.
+        upper: Upper ends, (n,).
+    """
     return float(np.mean((lower <= y) & (y <= upper))) if len(y) else math.nan

@@ -96,7 +96,7 @@ def check_source(
 
     Examples:
         >>> from matscreen.sources import open_source
-        >>> check_source(open_source("prototypes", max_items=3))[:3]
+        >>> check_source(open_source("prototypes:perovskite", max_items=3))[:3]
         ('protocol', 'pages', 'items')
     """
     spec = source if isinstance(source, str) else None
