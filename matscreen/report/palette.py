@@ -12,7 +12,7 @@ LIGHT: dict[str, str] = {
     "grid": "#e6e9ec",
     "paper": "#ffffff",
     "faint": "#b4bcc4",
-    "alarm": "#d1495b",
+    "alarm": "#c23b4e",
     "series-0": "#0072b2",
     "series-1": "#c65102",
     "series-2": "#00795c",
