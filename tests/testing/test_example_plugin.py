@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from matscreen.mechanisms import mechanism_names
 from matscreen.simulations import simulation_names
 from matscreen.sources import open_source, source_names
 from matscreen.testing import (
+    ContractError,
     check_descriptor,
     check_mechanism,
     check_simulation,
@@ -82,6 +84,38 @@ def test_its_simulation_keeps_the_contract(installed):
 def test_its_mechanism_keeps_the_contract(installed):
     checked = check_mechanism("phase_change", rising=["melting_temperature", "heat_capacity"])
     assert {"registered", "monotonic"} <= set(checked)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "check"),
+    [
+        ("monoxides.Monoxides.name", lambda: check_source("monoxides:MgO")),
+        ("packing.Packing.name", lambda: check_descriptor("packing")),
+        (
+            "equation_of_state.EquationOfState.method",
+            lambda: check_simulation("equation_of_state", sample_crystals()["Cu"]),
+        ),
+        ("mechanism.PhaseChange.name", lambda: check_mechanism("phase_change")),
+    ],
+)
+def test_an_object_registered_under_a_name_that_is_not_its_own(
+    installed, monkeypatch, attribute, check
+):
+    module, kind, name = attribute.split(".")
+    loaded = importlib.import_module(f"matscreen_phase_change.{module}")
+    monkeypatch.setattr(getattr(loaded, kind), name, "glass")
+    with pytest.raises(ContractError, match="'glass'") as caught:
+        check()
+    assert caught.value.clause == "registered"
+
+
+def test_a_source_that_takes_any_option(installed, monkeypatch):
+    monoxides = importlib.import_module("matscreen_phase_change.monoxides")
+    real = monoxides.open_monoxides
+    monkeypatch.setattr(monoxides, "open_monoxides", lambda target, **_: real(target))
+    with pytest.raises(ContractError, match="no_such_option") as caught:
+        check_source("monoxides:MgO")
+    assert caught.value.clause == "registered"
 
 
 def test_it_works_in_the_notebook(installed):
