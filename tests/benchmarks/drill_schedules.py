@@ -99,7 +99,7 @@ def drill_crash(drill: Drill, base: Path) -> Iterator[tuple[str, str, bool]]:
     environment = {k: v for k, v in drill.environment.items() if k != "PREFECT_API_URL"}
     environment["PREFECT_HOME"] = str(drill.folder / "prefect0")
     subprocess.run(
-        [*command, "--results", str(drill.folder / "results0")],
+        [*command, "--output", str(drill.folder / "results0")],
         cwd=ROOT,
         env=environment,
         check=True,

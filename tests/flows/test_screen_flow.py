@@ -9,7 +9,7 @@ def test_the_flow_gives_the_ranking_of_the_command_line(tmp_path, shared_store):
     environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect")}
     flow = [sys.executable, "-m", "flows", "run", "synapse", "--store", shared_store.root]
     done = subprocess.run(
-        [*flow, "--results", str(tmp_path / "flow")],
+        [*flow, "--output", str(tmp_path / "flow")],
         cwd=root,
         env=environment,
         capture_output=True,
