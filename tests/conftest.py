@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -103,11 +104,23 @@ def batio3() -> Crystal:
 
 @pytest.fixture(scope="session")
 def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Return a store with the bundle described and the surrogates trained, made once."""
+    """Return a store with the bundle described and the surrogates trained.
+
+    It is made once; of processes that test side by side, each has a copy of its own.
+    """
+    from filelock import FileLock
+
     from matscreen import stages
 
-    store = Store(tmp_path_factory.mktemp("shared") / "store")
-    stages.load_bundle(store)
-    stages.describe(store, "standard")
-    stages.train(store, "standard")
-    return store
+    own = tmp_path_factory.getbasetemp()
+    # With several processes the folder of each one is inside that of the run.
+    base = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(base / "trained.lock"):
+        if not (base / "trained").exists():
+            store = Store(base / "training")
+            stages.load_bundle(store)
+            stages.describe(store, "standard")
+            stages.train(store, "standard")
+            (base / "training").rename(base / "trained")
+    shutil.copytree(base / "trained", own / "shared" / "store")
+    return Store(own / "shared" / "store")
