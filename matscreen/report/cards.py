@@ -201,7 +201,7 @@ def _operation(columns: Mapping[str, Any]) -> tuple[Line, ...]:
 def _share(item: UncertaintySource) -> Share:
     return Share(
         name=_MODEL_ERRORS.get(item.name, words(item.name)),
-        share=round(100.0 * item.share, 1),
+        share=100.0 * item.share,
         swing=f"{format_energy(item.low_J)} {DASH} {format_energy(item.high_J)}",
     )
 

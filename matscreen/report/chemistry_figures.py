@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from matscreen.report.axes import Figure, base_layout, plain
+from matscreen.report.axes import Figure, base_layout, log_ticks, plain
 from matscreen.report.chemistry import PairMap, Tally, log_energy
 from matscreen.report.formatting import format_energy, plural, words
 from matscreen.report.palette import LIGHT
@@ -89,7 +89,7 @@ def pair_figure(pairs: PairMap) -> Figure:
                 dots[1].append(b)
     known = [value for row in z for value in row if math.isfinite(value)]
     low, high = min(known), max(known)
-    powers = range(math.ceil(low), math.floor(high) + 1) or [round(low)]
+    ticks = log_ticks(low, high)
     figure = go.Figure(
         go.Heatmap(
             x=pairs.a,
@@ -105,8 +105,8 @@ def pair_figure(pairs: PairMap) -> Figure:
             zmax=max(high, low + 0.1),
             colorbar=_bar(
                 "least energy that can work",
-                tickvals=list(powers),
-                ticktext=[format_energy(float(f"1e{power}"), digits=1) for power in powers],
+                tickvals=[math.log10(tick) for tick in ticks],
+                ticktext=[format_energy(tick, digits=1) for tick in ticks],
             ),
         )
     )
@@ -144,9 +144,16 @@ def pair_figure(pairs: PairMap) -> Figure:
         },
     )
     height = _CELL * len(pairs.b) + 30 + 66
-    tight = {"size": 7}
+    tight = {"size": 8}
     return Figure(
-        figure, max(height, 240), narrow={"xaxis.tickfont": tight, "yaxis.tickfont": tight}
+        figure,
+        max(height, 240),
+        narrow={
+            "xaxis.tickfont": tight,
+            "yaxis.tickfont": tight,
+            "xaxis.tickangle": -90,
+            "xaxis.title.standoff": 12,
+        },
     )
 
 
