@@ -127,9 +127,7 @@ def drill_crash(drill: Drill, base: Path) -> Iterator[tuple[str, str, bool]]:
         return next(run for run in drill.runs() if run.id == fresh.id)
 
     def crashed() -> Any:
-        from prefect.client.orchestration import get_client
-
-        with get_client(sync_client=True) as client:
+        with drill.client() as client:
             states = client.read_flow_run_states(fresh.id)
         return next((each for each in states if each.type.value == "CRASHED"), None)
 

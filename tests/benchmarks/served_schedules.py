@@ -100,14 +100,19 @@ class Drill:
                 stderr=log,
             )
 
+    def client(self) -> Any:
+        """Return a client of this very server: settings of an earlier one stay in the process."""
+        from prefect.client.orchestration import SyncPrefectClient
+
+        return SyncPrefectClient(self.url)
+
     def runs(self) -> list[Any]:
         """Return the runs that began, the first one first."""
-        from prefect.client.orchestration import get_client
         from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
         from prefect.client.schemas.filters import FlowRunFilterStartTime as Began
         from prefect.client.schemas.sorting import FlowRunSort
 
-        with get_client(sync_client=True) as client:
+        with self.client() as client:
             return list(
                 client.read_flow_runs(
                     flow_filter=FlowFilter(name=FlowFilterName(any_=["nightly"])),
@@ -119,14 +124,13 @@ class Drill:
 
     def fired(self) -> list[Any]:
         """Return the runs that began; without any, ask once for one now."""
-        from prefect.client.orchestration import get_client
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
         runs = self.runs()
         if runs:
             return runs
         # The schedule has its first firing far ahead.
-        with get_client(sync_client=True) as client:
+        with self.client() as client:
             found = client.read_deployments(
                 deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["nightly"])),
                 limit=1,
