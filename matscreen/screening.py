@@ -134,8 +134,6 @@ def finish_screen(
         ranking = _rank(screen, view, candidates, values, progress=progress)
         counter.items = len(ranking)
     failures = relevant_failures(view, pulled)
-    ledger.write(store)
-    written = len(ledger.costs)
     result = ScreenResult(
         screen=screen_info(screen, [each.spec for each in pulled]),
         ranking=ranking,
@@ -143,12 +141,6 @@ def finish_screen(
         model_cards=tuple(cards),
         failures=failures,
         counts=_counts(pulled, ranking, failures),
-        provenance=provenance(
-            _command(screen, pulled),
-            ledger,
-            store_versions=view.versions(),
-            seed=screen.ranking.seed,
-        ),
         files={
             "ranking": "candidates.csv",
             "ranking with units": "candidates.parquet",
@@ -162,8 +154,16 @@ def finish_screen(
     with ledger.stage("assess the best") as counter:
         result = with_devices(with_dossiers(result, screen, view, candidates, values))
         counter.items = len(result.dossiers)
-    changed = changes_since(before, screen, ranking, result.provenance)
-    result = replace(result, changes=changed)
+    ledger.write(store)
+    written = len(ledger.costs)
+    made = provenance(
+        _command(screen, pulled),
+        ledger,
+        store_versions=view.versions(),
+        seed=screen.ranking.seed,
+    )
+    changed = changes_since(before, screen, ranking, made)
+    result = replace(result, provenance=made, changes=changed)
     with ledger.stage("export") as counter:
         write_pulled(pulled, Path(folder), run_id=ledger.run_id)
         finished = export(screen, view, result, Path(folder), progress=progress)
