@@ -142,7 +142,7 @@ def details(dataset: Dataset, mirror: Path | None) -> Any:
             about.add_row(caption, Text(value))
     held = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("holds", "unit", "evidence", "method"):
-        held.add_column(column, overflow="fold")
+        held.add_column(column, overflow="fold", no_wrap=column != "method")
     for target in dataset.targets:
         unit = get_property(target.property).unit
         held.add_row(target.property, unit, target.evidence, target.method)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matscreen.power.spending import Spending
 
 _BAR = 24
+_WIDE = 100
+"""Columns of a terminal from which the bars of the stages are long."""
 
 
 def ledger(
@@ -93,29 +95,39 @@ def _stages(found: Spending) -> RenderableType:
     from rich.table import Table
 
     from matscreen.commands.bars import bar
+    from matscreen.console import terminal
     from matscreen.report.formatting import format_duration, format_energy, format_percent
 
     total = f"Energy by stage: {format_energy(found.joules)}"
     if found.grams is not None:
         total += f", {_grams(found.grams)} CO2"
-    table = Table(title=total, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    width = _BAR if terminal().width >= _WIDE else _BAR // 3
+    table = Table(
+        title=total,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
     table.add_column("stage", no_wrap=True)
     for name in ("energy", "share"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", width=_BAR, no_wrap=True)
-    for name in ("time", "CPU time", "items", "each", "CO2"):
+    table.add_column("", width=width, no_wrap=True)
+    known = found.stages["grams_CO2"].notna().any()  # else a note says why it is unknown
+    for name in ("time", "CPU time", "items", "each", *(["CO2"] if known else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.stages.to_dict("records"):
         table.add_row(
             str(row["stage"]),
             format_energy(row["joules"]),
             format_percent(row["share"]),
-            bar(row["share"], _BAR),
+            bar(row["share"], width),
             format_duration(row["seconds"]),
             format_duration(row["cpu_seconds"]),
             f"{row['items']:,}",
             format_energy(row["joules_per_item"]),
-            _grams(row["grams_CO2"]),
+            *([_grams(row["grams_CO2"])] if known else []),
         )
     return table
 

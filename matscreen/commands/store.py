@@ -202,21 +202,24 @@ def _states_table(
 ) -> Table:
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    shown.add_column("table", no_wrap=True)
-    for title in ("rows", "files", "size", "with old versions", "versions"):
+    # Narrow enough for 80 columns: a number is never cut.
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    shown.add_column("\ntable", no_wrap=True)
+    for title in ("\nrows", "\nfiles", "\nsize", "with old\nversions"):
         shown.add_column(title, justify="right", no_wrap=True)
-    shown.add_column("changed (UTC)", no_wrap=True)
+    if before is None:
+        shown.add_column("\nversions", justify="right", no_wrap=True)
+        shown.add_column("\nchanged (UTC)", no_wrap=True)
     for each in found:
         old = (before or {}).get(each.name)
+        about = (f"{each.oldest} to {each.version}", each.changed.strftime("%Y-%m-%d %H:%M"))
         shown.add_row(
             each.name,
             f"{each.rows:,}",
             _change(f"{old.files:,}" if old else None, f"{each.files:,}"),
             _change(_size(old.bytes) if old else None, _size(each.bytes)),
             _change(_size(old.stored_bytes) if old else None, _size(each.stored_bytes)),
-            f"{each.oldest} to {each.version}",
-            each.changed.strftime("%Y-%m-%d %H:%M"),
+            *(about if before is None else ()),
         )
     return shown
 
