@@ -17,7 +17,7 @@ from matscreen.report import ScreenResult, write_report
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # WebGL without a graphics card: Chromium's own software renderer
 FLAGS = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-WAIT = 60_000
+WAIT = 120_000
 
 
 @dataclass
