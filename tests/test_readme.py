@@ -299,8 +299,10 @@ def figures_of(row: dict) -> list[str]:
     if not row["n"]:
         return ["0", "", "", "untested", ""]
     rank = f"{row['spearman']:.2f}, {row['spearman_null']:.2f}"
-    if math.isnan(row["spearman"]):
-        rank = "one material" if row["materials"] == 1 else "too few"
+    if row["materials"] == 1:
+        rank = "one material"  # the rank of its devices says nothing about materials
+    elif math.isnan(row["spearman"]):
+        rank = "too few"
     return [
         f"{row['n']} ({row['materials']})",
         f"{row['loo_decades']:.2f}",
