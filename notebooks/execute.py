@@ -62,6 +62,7 @@ def main(names: Sequence[str], work: Path | None = None) -> None:
             NotebookClient(
                 notebook,
                 timeout=1800,
+                startup_timeout=300,
                 kernel_name="python3",
                 resources={"metadata": {"path": folder}},
                 record_timing=False,
