@@ -7,6 +7,7 @@ the URL, so that none is ever shown.
 
 from __future__ import annotations
 
+import errno
 import random
 import re
 import time
@@ -297,7 +298,8 @@ class Store:
                     raise StoreError(message) from error
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 4))
             except (DeltaError, OSError) as error:
-                message = f"cannot write table {name!r} in {self.root}: {_brief(error)}"
+                reason = _brief(error)
+                message = f"cannot write table {name!r} in {self.root}: {reason}{_advice(reason)}"
                 raise StoreError(message) from error
             else:
                 return
@@ -372,6 +374,24 @@ def _brief(error: Exception) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error))
     text = " ".join(re.split(r"\n\s*0: ", text, maxsplit=1)[0].split())
     return text[:400] or type(error).__name__
+
+
+def _advice(reason: str) -> str:
+    """Return what to do about an error of the operating system; its number is in the message."""
+    number = re.search(r"\(os error (\d+)\)", reason)
+    advice = _ADVICE.get(int(number[1])) if number else None
+    return f"; {advice}. What was written before is whole" if advice else ""
+
+
+_NOT_HERE: Final = "give a store that may be written (--store)"
+_ADVICE: Final = {
+    errno.ENOSPC: "free some space (`matscreen store vacuum` says how much the store can give)",
+    errno.EDQUOT: "free some of your quota, or give a store elsewhere (--store)",
+    errno.EFBIG: "raise the limit on the size of files, or give a store elsewhere (--store)",
+    errno.EROFS: _NOT_HERE,
+    errno.EACCES: _NOT_HERE,
+    errno.EPERM: _NOT_HERE,
+}
 
 
 def _same(keys: Sequence[str]) -> str:
