@@ -104,7 +104,7 @@ def batio3() -> Crystal:
 
 @pytest.fixture(scope="session")
 def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Return a store with the bundle described and the surrogates trained.
+    """Return a store with the bundle described and the surrogates trained and explained.
 
     It is made once; of processes that test side by side, each has a copy of its own.
     """
@@ -120,7 +120,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
             store = Store(base / "training")
             stages.load_bundle(store)
             stages.describe(store, "standard")
-            stages.train(store, "standard")
+            stages.explain_models(store, stages.train(store, "standard"))
             (base / "training").rename(base / "trained")
     shutil.copytree(base / "trained", own / "shared" / "store")
     return Store(own / "shared" / "store")
