@@ -104,7 +104,9 @@ def show(data: Callable[[], Any], *text: Callable[[], RenderableType]) -> None:
 
         console = terminal()
         for part in text:
-            console.print(part())
+            made = part()
+            # rich heeds the wish of a text not to be wrapped only when it is told once more.
+            console.print(made, soft_wrap=bool(getattr(made, "no_wrap", None)))
 
 
 def print_json(content: Any) -> None:
