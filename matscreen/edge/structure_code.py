@@ -21,6 +21,7 @@ from matscreen.data import data_path
 PACKAGE: Final = "describing"
 _MODULES: Final = (
     "errors",
+    "plugins",
     "structures",
     "data",
     "compiled",
