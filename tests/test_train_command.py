@@ -211,7 +211,7 @@ def _without_hash():
         (["--dataset", "wolverton_oxydes"], "did you mean 'wolverton_oxides'"),
         (["--dataset", "wolverton_oxides", "--property", "melting_temperature"], "it holds"),
         (["--dataset", "wolverton_oxides", "--set", "quick"], "unknown descriptor set"),
-        (["--dataset", "mit_classification", "--property", "band_gap"], "only electronic_class"),
+        (["--dataset", "mit_classification", "--property", "band_gap"], "holds electronic_class"),
         (["--property", "band_gap"], "add --dataset NAME"),
         (["--from", "models/other"], "add --dataset NAME"),
     ],
