@@ -91,7 +91,11 @@ def run(
 
     for name in screens:
         load_screen(name)  # a mistake is reported before anything starts
-    note("Starting Prefect (offline, embedded) ...")
+    note("Starting Prefect ...")
+    from flows.server import named_server
+
+    url = named_server()
+    note(f"Runs are recorded at {url}." if url else "Offline: the run brings its own server.")
     from flows.progress import showing
     from flows.screen import screen
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import flows  # sets Prefect up, so it comes before prefect
 from matscreen.errors import MatscreenError
 
-__all__ = ["ServerError", "api_url", "flows", "healthy", "running_server"]
+__all__ = ["ServerError", "api_url", "flows", "healthy", "named_server", "running_server"]
 
 _PORT: Final = 4200
 _START_SECONDS: Final = 180.0
@@ -42,6 +42,29 @@ def healthy(url: str, *, timeout: float = 3.0) -> bool:
     except httpx.HTTPError:
         return False
     return answer.is_success and answer.text.strip() == "true"
+
+
+def named_server() -> str | None:
+    """Return the address of the server that Prefect is set to; None where a run brings its own.
+
+    Raises:
+        ServerError: Nobody is there.
+    """
+    import httpx
+    from prefect.settings import PREFECT_API_URL
+
+    url = PREFECT_API_URL.value()
+    if not url:
+        return None
+    try:
+        # Whatever is answered: Prefect Cloud has no such page.
+        httpx.get(f"{str(url).rstrip('/')}/health", timeout=10.0)
+    except httpx.TransportError as error:
+        raise ServerError(
+            f"no Prefect server answers at {url} ({type(error).__name__}); start it there, or unset "
+            "PREFECT_API_URL: the run then brings its own"
+        ) from error
+    return str(url)
 
 
 @contextmanager

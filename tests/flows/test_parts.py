@@ -152,6 +152,17 @@ def test_a_failed_run_tells_the_webhook_and_its_children_do_not(monkeypatch):
     assert (body["event"], body["flow"], body["message"]) == ("failed", "nightly", "why")
 
 
+def test_a_run_says_that_the_named_server_is_down():
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    assert server.named_server() is None
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(server.ServerError, match="ConnectError.*unset PREFECT_API_URL"),
+    ):
+        server.named_server()
+
+
 def test_a_server_elsewhere_is_not_started_here():
     assert not server.healthy("http://127.0.0.1:9/api")
     with (
