@@ -61,8 +61,8 @@ def named_server() -> str | None:
         httpx.get(f"{str(url).rstrip('/')}/health", timeout=10.0)
     except httpx.TransportError as error:
         raise ServerError(
-            f"no Prefect server answers at {url} ({type(error).__name__}); start it there, or unset "
-            "PREFECT_API_URL: the run then brings its own"
+            f"no Prefect server answers at {url} ({type(error).__name__}); start it there, or "
+            "unset PREFECT_API_URL: the run then brings its own"
         ) from error
     return str(url)
 

@@ -158,7 +158,7 @@ def test_a_run_says_that_the_named_server_is_down():
     assert server.named_server() is None
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
-        pytest.raises(server.ServerError, match="ConnectError.*unset PREFECT_API_URL"),
+        pytest.raises(server.ServerError, match=r"ConnectError.*unset PREFECT_API_URL"),
     ):
         server.named_server()
 
