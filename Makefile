@@ -25,7 +25,7 @@ screen: venv-core  ## rank the bundled candidates for synapse, logic and neuron
 	@$(BIN)/python -m flows run $(SCREENS)
 
 test: venv-dev  ## run every test that needs no torch
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-simulate: venv-simulate  ## run the tests of the real potential (installs torch)
 	@$(BIN)/python -m pytest -m simulate $(ARGS)
