@@ -166,7 +166,7 @@ def test_the_ledger_is_written_also_when_the_work_fails(tmp_path):
     store = Store(tmp_path / "store")
     with recorded(store, "train") as counter:
         counter.items = 2
-        end = time.process_time() + 0.05
+        end = time.process_time() + 0.2
         while time.process_time() < end:
             pass
     with pytest.raises(RuntimeError, match="broken"), recorded(store, "simulate"):
@@ -177,7 +177,7 @@ def test_the_ledger_is_written_also_when_the_work_fails(tmp_path):
         ("simulate", "simulate", 0),
     ]
     assert rows[0]["joules"] == pytest.approx(12.5 * rows[0]["cpu_seconds"])
-    assert rows[0]["cpu_seconds"] >= 0.04
+    assert rows[0]["cpu_seconds"] > 0.17  # ticks of 10 ms, one lost at either end
     assert rows[0]["grams_CO2"] is None
     assert rows[0]["carbon_source"].startswith("unknown")
 
