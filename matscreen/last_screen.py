@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from matscreen.made_of import MadeOf, Record, TableContent
+from matscreen.made_of import COMPARED_COLUMNS, DECISIVE, MadeOf, Record, TableContent
 from matscreen.ranking_record import SUMMARY
 
 if TYPE_CHECKING:
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from matscreen.config import Screen
 
 RANKING: Final = "candidates.parquet"
-_COLUMNS: Final = (
-    "structure_id",
-    "mechanism",
-    "formula",
-    "rank_in_mechanism",
-    "energy_nominal_J",
-    "feasible",
-    "reasons",
-    "evidence",
-    "source",
-)
-_DECISIVE: Final = ("candidates", "provenance", "labels")
 
 
 def last_screen(folder: str | Path) -> Record | None:
@@ -44,7 +32,7 @@ def last_screen(folder: str | Path) -> Record | None:
     place = Path(folder)
     try:
         content = json.loads((place / SUMMARY).read_text(encoding="utf-8"))
-        ranking = pd.read_parquet(place / RANKING, columns=list(_COLUMNS))
+        ranking = pd.read_parquet(place / RANKING, columns=list(COMPARED_COLUMNS))
         provenance = content["provenance"]
         return Record(
             made_of=_made_of(content["screen"], provenance),
@@ -92,7 +80,7 @@ def _made_of(screen: Mapping[str, Any], provenance: Mapping[str, Any]) -> MadeOf
         libraries={str(name): str(version) for name, version in libraries.items()},
         store={
             name: TableContent(int(stored.get(name, -1)), str(stored.get(name, -1)))
-            for name in _DECISIVE
+            for name in DECISIVE
         },
     )
 

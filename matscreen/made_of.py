@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 RECORD: Final = "made_of.parquet"
 """Name of the record in the folder of a screen's results."""
 
-_DECISIVE: Final = ("candidates", "provenance", "labels")
+DECISIVE: Final = ("candidates", "provenance", "labels")
+"""Tables of the store that decide a ranking."""
 _INCIDENTAL: Final = frozenset({"retrieved_at", "seconds", "joules", "at"})
 _LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pymatgen", "ase", "moyopy")
 _METADATA: Final = b"matscreen"
-_COLUMNS: Final = (
+COMPARED_COLUMNS: Final = (
     "structure_id",
     "mechanism",
     "formula",
@@ -96,7 +97,7 @@ class MadeOf:
             words.append("the sources bring other candidates")
         words.extend(
             f"the table `{name}` has changed"
-            for name in _DECISIVE
+            for name in DECISIVE
             if self.store[name].content != other.store[name].content
         )
         return tuple(words)
@@ -134,7 +135,7 @@ def fingerprint(
     """
     known = before.made_of.store if before is not None else {}
     held = {}
-    for name in _DECISIVE:
+    for name in DECISIVE:
         now = store.version(name)
         earlier = known.get(name)
         if earlier is not None and earlier.version == now:
@@ -190,7 +191,7 @@ def write_record(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kept = ranking[[name for name in _COLUMNS if name in ranking]].reset_index(drop=True)
+    kept = ranking[[name for name in COMPARED_COLUMNS if name in ranking]].reset_index(drop=True)
     kept = kept.assign(labels=kept["structure_id"].map(label_texts(store)))
     table = pa.Table.from_pandas(kept, preserve_index=False)
     about = {
