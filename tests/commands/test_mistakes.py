@@ -101,12 +101,12 @@ def test_what_nobody_foresaw_has_a_traceback_only_for_those_who_ask(here, monkey
 
 def test_errors_of_the_system_say_where(here, monkeypatch):
     def fail(*_given, **_named):
-        raise PermissionError(13, "Permission denied", "/root/results")
+        raise PermissionError(13, "Permission denied", "/data/results")
 
     monkeypatch.setattr("matscreen.sources.dataset_registry.list_datasets", fail)
     done = call("datasets")
     assert done.exit_code == 1
-    assert "permission denied: /root/results; give another path" in done.stderr
+    assert "permission denied: /data/results; give another path" in done.stderr
 
 
 def test_an_interrupt_says_what_is_kept(here, monkeypatch):
