@@ -26,11 +26,8 @@ from matscreen.mechanisms.base import (
     value_or,
 )
 from matscreen.mechanisms.device import Device
-from matscreen.mechanisms.valence_change import (
-    DEFAULT_CONDUCTIVITY,
-    nanoscale_conductivity,
-    thermal_resistance,
-)
+from matscreen.mechanisms.filament import nanoscale_conductivity, thermal_resistance
+from matscreen.mechanisms.valence_change import DEFAULT_CONDUCTIVITY
 
 DEFAULT_HEAT_CAPACITY: Final = 2.6e6
 """J/m³/K; see `matscreen.priors`."""

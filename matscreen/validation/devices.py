@@ -13,7 +13,7 @@ import pandas as pd
 from matscreen.data import data_path
 from matscreen.errors import InputError
 from matscreen.mechanisms import MECHANISMS, Device
-from matscreen.mechanisms.ferroelectric import REFERENCE_TIME
+from matscreen.mechanisms.polarization_reversal import REFERENCE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

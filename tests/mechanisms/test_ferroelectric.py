@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matscreen.mechanisms import Device, FerroelectricGeometry, get_mechanism, switching_energy
-from matscreen.mechanisms.ferroelectric import (
+from matscreen.mechanisms.polarization_reversal import (
     coherent_energy,
     field_at_thickness,
     intrinsic_coercive_field,

@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 
 from matscreen.mechanisms import Device, FilamentGeometry, get_mechanism, switching_energy
 from matscreen.mechanisms.base import ELEMENTARY_CHARGE as Q
-from matscreen.mechanisms.valence_change import (
+from matscreen.mechanisms.filament import (
     drift_velocity,
-    event_distance,
     lowered_barriers,
     nanoscale_conductivity,
     retention_barrier,
@@ -15,6 +14,7 @@ from matscreen.mechanisms.valence_change import (
     switching_temperature,
     thermal_resistance,
 )
+from matscreen.mechanisms.valence_change import event_distance
 
 
 def test_lowered_barriers_of_the_worked_example():
