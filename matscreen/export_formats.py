@@ -44,6 +44,10 @@ class Selection:
         return self.screen.ranking
 
 
+Writer = Callable[[Selection, Path], Sequence[str]]
+"""Writes a selection to a path and returns sentences on what it left out."""
+
+
 @dataclass(frozen=True)
 class Format:
     """A way to write a ranking.
@@ -52,7 +56,7 @@ class Format:
         name: Name on the command line.
         target: File, or folder where it ends with `/`, that it writes.
         needs_crystals: Whether it writes crystals; else it writes rows.
-        write: Writes a selection to a path and returns sentences on what it left out.
+        write: Writes a selection.
         numbered: End of the names of numbered files, of which those of an earlier ranking go.
         folders: Whether people look for the folders that it writes, and not for their files.
     """
@@ -60,7 +64,7 @@ class Format:
     name: str
     target: str
     needs_crystals: bool
-    write: Callable[[Selection, Path], Sequence[str]]
+    write: Writer
     numbered: str = ""
     folders: bool = False
 
@@ -78,53 +82,34 @@ def get_format(name: str) -> Format:
     raise InputError(f"unknown format {name!r}; {hint}known: {', '.join(FORMATS)}")
 
 
-def _csv(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_csv(chosen.rows, path)
-    return ()
+def _rows(write: Callable[[pd.DataFrame, Path], object]) -> Writer:
+    def written(chosen: Selection, path: Path) -> Sequence[str]:
+        write(chosen.rows, path)
+        return ()
+
+    return written
 
 
-def _parquet(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_parquet(chosen.rows, path)
-    return ()
+def _rows_and_origin(write: Callable[..., object]) -> Writer:
+    def written(chosen: Selection, path: Path) -> Sequence[str]:
+        write(chosen.rows, path, about=chosen.screen.about)
+        return ()
+
+    return written
 
 
-def _json(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_json(chosen.rows, path, about=chosen.screen.about)
-    return ()
+def _crystals(
+    write: Callable[[pd.DataFrame, Mapping[str, Crystal], Path], object],
+) -> Writer:
+    def written(chosen: Selection, path: Path) -> Sequence[str]:
+        write(chosen.rows, chosen.crystals, path)
+        return ()
 
-
-def _xlsx(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_xlsx(chosen.rows, path, about=chosen.screen.about)
-    return ()
-
-
-def _cif(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_cifs(chosen.rows, chosen.crystals, path)
-    return ()
-
-
-def _poscar(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_poscars(chosen.rows, chosen.crystals, path)
-    return ()
-
-
-def _extxyz(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_extxyz(chosen.rows, chosen.crystals, path)
-    return ()
-
-
-def _ase(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_ase_db(chosen.rows, chosen.crystals, path)
-    return ()
+    return written
 
 
 def _optimade(chosen: Selection, path: Path) -> Sequence[str]:
     exports.write_optimade(chosen.rows, chosen.crystals, path, made_at=chosen.screen.made_at)
-    return ()
-
-
-def _pymatgen(chosen: Selection, path: Path) -> Sequence[str]:
-    exports.write_pymatgen(chosen.rows, chosen.crystals, path)
     return ()
 
 
@@ -139,7 +124,7 @@ def _citation(chosen: Selection, path: Path) -> Sequence[str]:
     return ()
 
 
-def _inputs_of(code: Code) -> Callable[[Selection, Path], Sequence[str]]:
+def _inputs_of(code: Code) -> Writer:
     def write(chosen: Selection, path: Path) -> Sequence[str]:
         from matscreen.simulations.dft_inputs import write_dft_inputs
 
@@ -169,17 +154,19 @@ def _inputs_of(code: Code) -> Callable[[Selection, Path], Sequence[str]]:
 FORMATS: Final[dict[str, Format]] = {
     each.name: each
     for each in (
-        Format("csv", "candidates.csv", False, _csv),
-        Format("parquet", "candidates.parquet", False, _parquet),
-        Format("json", "candidates.json", False, _json),
-        Format("xlsx", "candidates.xlsx", False, _xlsx),
+        Format("csv", "candidates.csv", False, _rows(exports.write_csv)),
+        Format("parquet", "candidates.parquet", False, _rows(exports.write_parquet)),
+        Format("json", "candidates.json", False, _rows_and_origin(exports.write_json)),
+        Format("xlsx", "candidates.xlsx", False, _rows_and_origin(exports.write_xlsx)),
         Format("citation", "citations.bib", False, _citation),
-        Format("cif", "cif/", True, _cif, numbered=".cif"),
-        Format("poscar", "poscar/", True, _poscar, numbered=".POSCAR.vasp"),
-        Format("extxyz", "candidates.extxyz", True, _extxyz),
-        Format("ase", "candidates.db", True, _ase),
+        Format("cif", "cif/", True, _crystals(exports.write_cifs), numbered=".cif"),
+        Format(
+            "poscar", "poscar/", True, _crystals(exports.write_poscars), numbered=".POSCAR.vasp"
+        ),
+        Format("extxyz", "candidates.extxyz", True, _crystals(exports.write_extxyz)),
+        Format("ase", "candidates.db", True, _crystals(exports.write_ase_db)),
         Format("optimade", "candidates.optimade.jsonl", True, _optimade),
-        Format("pymatgen", "candidates.pymatgen.json", True, _pymatgen),
+        Format("pymatgen", "candidates.pymatgen.json", True, _crystals(exports.write_pymatgen)),
         Format("vasp", "vasp/", True, _inputs_of("vasp"), folders=True),
         Format("espresso", "espresso/", True, _inputs_of("espresso"), folders=True),
         Format("gpaw", "gpaw/", True, _inputs_of("gpaw"), folders=True),

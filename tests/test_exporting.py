@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
@@ -159,12 +160,10 @@ def test_a_forced_export_keeps_the_results_of_others_and_drops_stale_files(made,
 
 
 def test_one_format_that_fails_leaves_none(made, out, monkeypatch):
-    from matscreen import exports
-
     def broken(*_arguments, **_options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(exports, "write_ase_db", broken)
+    monkeypatch.setitem(FORMATS, "ase", replace(FORMATS["ase"], write=broken))
     with pytest.raises(OSError, match="disk full"):
         _export(made, "csv,cif,ase", out)
     assert not out.exists()
