@@ -118,6 +118,33 @@ def check_clauses(subject: str, case: Case, clauses: Mapping[str, Clause[Case]])
     return tuple(checked)
 
 
+def require_registered(asked: str | None, name: object, attribute: str = "name") -> None:
+    """Require that the registry finds a subject under the name that it has itself.
+
+    Args:
+        asked: Name by which it was opened; None where it was given itself.
+        name: Name that it has.
+        attribute: Where it has it.
+
+    Raises:
+        DoesNotApply: It was given itself.
+        Broken: The names differ.
+    """
+    if asked is None:
+        raise DoesNotApply
+    require(name == asked, f"it is registered as {asked!r}, its {attribute} is {name!r}")
+
+
+def require_members(subject: object, names: tuple[str, ...]) -> None:
+    """Require attributes and methods.
+
+    Raises:
+        Broken: It lacks some of them.
+    """
+    missing = [name for name in names if not hasattr(subject, name)]
+    require(not missing, f"it has no {', '.join(missing)}")
+
+
 def require_identifier(value: object, what: str) -> None:
     """Require a name that can be a column, a file name and a word of a screen file.
 

@@ -13,7 +13,6 @@ from matscreen.descriptors import DescriptorSet, Features, get_descriptor_set
 from matscreen.structures import Crystal, CrystalBatch, FloatArray
 from matscreen.testing.contract import (
     Clause,
-    DoesNotApply,
     check_clauses,
     in_other_state,
     name_of,
@@ -23,6 +22,8 @@ from matscreen.testing.contract import (
     require_code,
     require_documented,
     require_identifier,
+    require_members,
+    require_registered,
     require_same_state,
     require_text,
 )
@@ -105,20 +106,14 @@ def check_descriptor(
 
 def registered(case: DescriptorCase) -> None:
     """The registry finds the set under the name that the set itself has."""
-    if case.registered is None:
-        raise DoesNotApply
-    name = case.described.name
-    require(
-        name == case.registered, f"it is registered as {case.registered!r}, its name is {name!r}"
-    )
+    require_registered(case.registered, case.described.name)
 
 
 def protocol(case: DescriptorCase) -> None:
     """It has name, version, labels, units, citation and featurize; none of the texts is blank."""
     described = case.described
     names = ("name", "version", "labels", "units", "citation", "featurize")
-    missing = [name for name in names if not hasattr(described, name)]
-    require(not missing, f"it has no {', '.join(missing)}")
+    require_members(described, names)
     require_identifier(described.name, "its name")
     require_text(described.version, "its version")
     require_text(described.citation, "its citation")

@@ -30,6 +30,8 @@ from matscreen.testing.contract import (
     require,
     require_documented,
     require_identifier,
+    require_members,
+    require_registered,
     require_same_state,
     require_text,
 )
@@ -85,20 +87,14 @@ def check_mechanism(
 
 def registered(case: MechanismCase) -> None:
     """The registry finds the mechanism under the name that it has itself."""
-    if case.registered is None:
-        raise DoesNotApply
-    name = case.mechanism.name
-    require(
-        name == case.registered, f"it is registered as {case.registered!r}, its name is {name!r}"
-    )
+    require_registered(case.registered, case.mechanism.name)
 
 
 def protocol(case: MechanismCase) -> None:
     """It has name, title, requires, optional, a model error in decades, and energies."""
     mechanism = case.mechanism
     names = ("name", "title", "requires", "optional", "model_error", "energies")
-    missing = [name for name in names if not hasattr(mechanism, name)]
-    require(not missing, f"it has no {', '.join(missing)}")
+    require_members(mechanism, names)
     require_identifier(mechanism.name, "its name")
     require_text(mechanism.title, "its title")
     error = mechanism.model_error

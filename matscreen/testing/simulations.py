@@ -25,7 +25,6 @@ from matscreen.simulations import (
 from matscreen.structures import Crystal
 from matscreen.testing.contract import (
     Clause,
-    DoesNotApply,
     check_clauses,
     in_other_state,
     name_of,
@@ -35,6 +34,8 @@ from matscreen.testing.contract import (
     require_code,
     require_documented,
     require_identifier,
+    require_members,
+    require_registered,
     require_same_state,
     require_text,
 )
@@ -141,19 +142,13 @@ def check_simulation(
 
 def registered(case: SimulationCase) -> None:
     """The registry finds the simulation under its method, by which its labels are found again."""
-    if case.registered is None:
-        raise DoesNotApply
-    method = case.simulation.method
-    require(
-        method == case.registered, f"registered as {case.registered!r}, its method is {method!r}"
-    )
+    require_registered(case.registered, case.simulation.method, "method")
 
 
 def protocol(case: SimulationCase) -> None:
     """It has a property of the registry, a method, a version of digits and dots, and run."""
     simulation = case.simulation
-    missing = [n for n in ("property", "method", "version", "run") if not hasattr(simulation, n)]
-    require(not missing, f"it has no {', '.join(missing)}")
+    require_members(simulation, ("property", "method", "version", "run"))
     name = simulation.property
     require(name in PROPERTIES, f"its property is {name!r}; known: {', '.join(PROPERTIES)}")
     require_identifier(simulation.method, "its method")

@@ -26,6 +26,7 @@ from matscreen.testing.contract import (
     require,
     require_code,
     require_documented,
+    require_members,
     require_same_state,
     require_text,
 )
@@ -121,8 +122,7 @@ def registered(case: SourceCase) -> None:
 
 def protocol(case: SourceCase) -> None:
     """It has a name, which is stored with every candidate, and pages."""
-    missing = [name for name in ("name", "pages") if not hasattr(case.source, name)]
-    require(not missing, f"it has no {', '.join(missing)}")
+    require_members(case.source, ("name", "pages"))
     require_text(case.source.name, "its name")
     require(case.source.name.strip() == case.source.name, f"its name is {case.source.name!r}")
 
