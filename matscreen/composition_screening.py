@@ -24,6 +24,7 @@ from matscreen.merging import Merged, merge_parts
 from matscreen.part_files import FOLDER, PartFolder
 from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
+from matscreen.ranking_record import RANKING
 from matscreen.screen_files import Screening, provenance, screen_info, write_summary
 from matscreen.stages import Progress, quiet
 
@@ -101,7 +102,7 @@ def screen_compositions(
         merged = merge_parts(
             PartFolder(plan.folder),
             [part_name(part) for part in work],
-            Path(folder) / "candidates.parquet",
+            Path(folder) / RANKING,
             mechanisms=[mechanism.name for mechanism in mechanisms],
             samples=screen.ranking.samples,
             head=HEAD,
@@ -259,7 +260,7 @@ def _finished(
         provenance={**about, "compositions": dict(notes)},
         files={
             f"best {HEAD:,} of each mechanism": "candidates.csv",
-            "whole ranking with units": "candidates.parquet",
+            "whole ranking with units": RANKING,
             "configuration": "screen.json",
         },
     )

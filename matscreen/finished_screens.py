@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from matscreen.errors import InputError
-from matscreen.ranking_record import SUMMARY
+from matscreen.ranking_record import RANKING, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RANKING: Final = "candidates.parquet"
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from matscreen.made_of import COMPARED_COLUMNS, DECISIVE, MadeOf, Record, TableContent
-from matscreen.ranking_record import SUMMARY
+from matscreen.ranking_record import RANKING, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from matscreen.config import Screen
-
-RANKING: Final = "candidates.parquet"
 
 
 def last_screen(folder: str | Path) -> Record | None:

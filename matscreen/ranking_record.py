@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PULLED: Final = "pulled.parquet"
 SUMMARY: Final = "screen.json"
+RANKING: Final = "candidates.parquet"
+"""Names of files in the folder of a screen's results."""
 _METADATA: Final = b"matscreen"
 
 

@@ -20,7 +20,7 @@ from matscreen.gathering import (
 )
 from matscreen.last_screen import changes_since, last_screen
 from matscreen.power import Ledger
-from matscreen.ranking_record import PULLED, write_pulled
+from matscreen.ranking_record import PULLED, RANKING, write_pulled
 from matscreen.screen_files import Screening, provenance, screen_info, write_summary
 from matscreen.stages import Progress, Pulled, quiet
 
@@ -143,7 +143,7 @@ def finish_screen(
         counts=_counts(pulled, ranking, failures),
         files={
             "ranking": "candidates.csv",
-            "ranking with units": "candidates.parquet",
+            "ranking with units": RANKING,
             "structures": "structures/",
             "failures": "failures.csv",
             "what was ranked": PULLED,
@@ -246,7 +246,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     table = result.ranking
     write_csv(table, folder / "candidates.csv")
-    write_parquet(table, folder / "candidates.parquet")
+    write_parquet(table, folder / RANKING)
     write_csv(result.failures, folder / "failures.csv")
     best = table.drop_duplicates("structure_id").head(screen.ranking.top_k)
     crystals = stored_crystals(store, list(best["structure_id"]))

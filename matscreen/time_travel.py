@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matscreen.errors import InputError, StoreError
-from matscreen.ranking_record import RankingRecord, read_record
+from matscreen.ranking_record import RANKING, RankingRecord, read_record
 from matscreen.shipped import Pulled, load_bundle
 from matscreen.table_history import commits, version_at
 
@@ -139,7 +139,7 @@ def differing_rows(record: RankingRecord, ranking: pd.DataFrame) -> int:
 
     if record.folder is None:
         raise InputError("a moment has no ranking to compare with; give a folder of results")
-    path = record.folder / "candidates.parquet"
+    path = record.folder / RANKING
     if not path.is_file():
         raise InputError(f"{path} is missing: there is nothing to compare with")
     then = pd.read_parquet(path)
