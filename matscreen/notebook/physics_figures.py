@@ -17,6 +17,7 @@ from matscreen.report.axes import (
     joule_axis,
     log_ticks,
     plain,
+    rows_axis,
     short,
 )
 from matscreen.report.formatting import format_energy, format_number, words
@@ -132,15 +133,7 @@ def exponent_bars(table: pd.DataFrame, *, limit: int = 12) -> Figure:
             "zeroline": True,
             "zerolinecolor": LIGHT["line"],
         },
-        yaxis={
-            "range": [len(shown) - 0.4, -0.6],
-            "tickvals": list(range(len(shown))),
-            "ticktext": names,
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "",
-            "ticklabelstandoff": 6,
-        },
+        yaxis=rows_axis(names),
         annotations=[key_line(list(colours.items()))],
     )
     return Figure(figure, _BAR_ROW * len(shown) + _TOP + _BOTTOM)

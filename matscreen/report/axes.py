@@ -93,6 +93,19 @@ def joule_axis(span: Sequence[float], *, title: str) -> dict[str, Any]:
     }
 
 
+def rows_axis(names: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of a vertical axis with a named row at 0, 1, 2..., the first on top."""
+    return {
+        "range": [len(names) - 0.4, -0.6],
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "ticklabelstandoff": 6,
+    }
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Return 1, 2 and 5 of every decade between two powers of ten; beyond two decades only 1."""
     steps = (1, 2, 5) if high - low < 2.0 else (1,)

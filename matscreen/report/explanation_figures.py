@@ -8,7 +8,16 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from matscreen.report.axes import Figure, axis, base_layout, log_ticks, plain, short, thin
+from matscreen.report.axes import (
+    Figure,
+    axis,
+    base_layout,
+    log_ticks,
+    plain,
+    rows_axis,
+    short,
+    thin,
+)
 from matscreen.report.explanations import Bar, Curve, column_words, with_unit
 from matscreen.report.formatting import DASH, format_number, format_percent, words
 from matscreen.report.palette import LIGHT
@@ -74,15 +83,7 @@ def importance_figure(
             "zerolinecolor": LIGHT["line"],
             "nticks": 6,
         },
-        yaxis={
-            "range": [len(shown) - 0.4, -0.6],
-            "tickvals": list(range(len(shown))),
-            "ticktext": names,
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "",
-            "ticklabelstandoff": 6,
-        },
+        yaxis=rows_axis(names),
     )
     return Figure(
         figure,
