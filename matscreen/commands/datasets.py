@@ -9,6 +9,7 @@ import typer
 
 from matscreen.commands import completion
 from matscreen.commands.options import MirrorOption
+from matscreen.commands.output import new_table
 
 if TYPE_CHECKING:
     from matscreen.sources.dataset_registry import Dataset
@@ -140,7 +141,7 @@ def details(dataset: Dataset, mirror: Path | None) -> Any:
     for caption, value in known.items():
         if value and value != DASH:
             about.add_row(caption, Text(value))
-    held = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    held = new_table()
     for column in ("holds", "unit", "evidence", "method"):
         held.add_column(column, overflow="fold", no_wrap=column != "method")
     for target in dataset.targets:

@@ -12,7 +12,7 @@ from matscreen.commands import completion
 from matscreen.commands.application import Application
 from matscreen.commands.opening import open_store
 from matscreen.commands.options import DEFAULT_STORE, StoreOption, output_option
-from matscreen.commands.output import note, show
+from matscreen.commands.output import new_table, note, show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -272,9 +272,8 @@ def _tell(paths: Sequence[Path], notes: Sequence[str]) -> None:
 
 
 def _columns_table(described: Sequence[Column]) -> Table:
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     for title in ("column", "unit", "meaning"):
         table.add_column(title, no_wrap=title != "meaning")
     for column in described:

@@ -10,6 +10,7 @@ import typer
 
 from matscreen.commands.opening import open_store, store_words
 from matscreen.commands.options import DEFAULT_STORE, StoreOption, output_option
+from matscreen.commands.output import new_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -92,7 +93,6 @@ def notes(found: Spending) -> list[str]:
 
 
 def _stages(found: Spending) -> RenderableType:
-    from rich.table import Table
 
     from matscreen.commands.bars import bar
     from matscreen.console import terminal
@@ -102,14 +102,7 @@ def _stages(found: Spending) -> RenderableType:
     if found.grams is not None:
         total += f", {_grams(found.grams)} CO2"
     width = _BAR if terminal().width >= _WIDE else _BAR // 3
-    table = Table(
-        title=total,
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="dim",
-    )
+    table = new_table(total, space=1)
     table.add_column("stage", no_wrap=True)
     for name in ("energy", "share"):
         table.add_column(name, justify="right", no_wrap=True)

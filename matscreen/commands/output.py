@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 Step = tuple[str, str]
 """A command line to go on with, and what it is for."""
@@ -107,6 +108,25 @@ def show(data: Callable[[], Any], *text: Callable[[], RenderableType]) -> None:
             made = part()
             # rich heeds the wish of a text not to be wrapped only when it is told once more.
             console.print(made, soft_wrap=bool(getattr(made, "no_wrap", None)))
+
+
+def new_table(title: str | None = None, *, space: int = 2) -> Table:
+    """Return an empty table as every command shows one: no box, a quiet header.
+
+    Args:
+        title: Title above it.
+        space: Columns of space between two columns.
+    """
+    from rich.table import Table as Empty
+
+    return Empty(
+        title=title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, space, 0, 0),
+        header_style="dim",
+    )
 
 
 def print_json(content: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from matscreen.commands.bars import columns
+from matscreen.commands.output import new_table
 from matscreen.report.formatting import format_duration, format_number, format_percent
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def plan_screen(plan: Plan) -> RenderableType:
     title = Text(f"{plan.job.name}: {trace.label}", style="bold")
     if trace.synthetic:
         title.stylize("yellow")
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table = new_table(space=3)
     for name in ("run", "from (UTC)", "to (UTC)", "length"):
         table.add_column(name, no_wrap=True)
     for number, one in enumerate(plan.windows, start=1):
@@ -55,7 +55,7 @@ def replay_screen(done: Finished) -> RenderableType:
     title = Text(f"Replay of {len(result.starts):,} starts on {trace.label}", style="bold")
     if trace.synthetic:
         title.stylize("yellow")
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table = new_table(space=3)
     table.add_column("mean of a start", no_wrap=True)
     for name in ("at once", "planned", "saved", "95 % interval", "perfect foresight"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from matscreen.commands.output import errors, manner
+from matscreen.commands.output import errors, manner, new_table
 
 if TYPE_CHECKING:
     from matscreen.pulling import Tally
@@ -64,10 +64,9 @@ def _live(tally: Tally) -> dict[str, Any]:
 def summary(tallies: Sequence[Tally]) -> Any:
     """Return the table of what a pull brought."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     table.add_column("database", no_wrap=True)
     for name in ("entries", "new", "duplicate", "unchanged", "failed", "per second"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -117,10 +116,9 @@ def _notes(tally: Tally) -> Iterator[str]:
 def expected(counts: Sequence[Count]) -> Any:
     """Return the table of what a pull would bring."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     table.add_column("database", no_wrap=True)
     table.add_column("matching", justify="right", no_wrap=True)
     table.add_column("of", justify="right", no_wrap=True)

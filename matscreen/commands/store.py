@@ -13,7 +13,7 @@ from matscreen.commands import completion
 from matscreen.commands.application import Application
 from matscreen.commands.opening import open_store, store_words
 from matscreen.commands.options import DEFAULT_STORE, StoreOption
-from matscreen.commands.output import next_steps, show
+from matscreen.commands.output import new_table, next_steps, show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -200,10 +200,9 @@ def restore(
 def _states_table(
     found: Sequence[TableState], before: dict[str, TableState] | None = None
 ) -> Table:
-    from rich.table import Table
 
     # Narrow enough for 80 columns: a number is never cut.
-    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    shown = new_table(space=1)
     shown.add_column("\ntable", no_wrap=True)
     for title in ("\nrows", "\nfiles", "\nsize", "with old\nversions"):
         shown.add_column(title, justify="right", no_wrap=True)

@@ -17,6 +17,7 @@ from matscreen.commands.options import (
     output_option,
     set_option,
 )
+from matscreen.commands.output import new_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -214,9 +215,7 @@ def transfer_line(card: Mapping[str, Any]) -> str:
 
 def scores(cards: Sequence[Mapping[str, Any]]) -> Table:
     """Return the cross-validated scores of surrogates as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     names = ("property", "unit", "labels", "MAE", "null MAE", "in 90 %", "in domain", "CPU s")
     for name in names:
         # A narrow terminal folds the name of the property; no number is ever cut.
@@ -314,7 +313,6 @@ def _train_classes(dataset: str, output: Path | None, mirror: Path | None, seed:
 
 
 def _class_parts(trained: TrainedClasses) -> Iterator[RenderableType]:
-    from rich.table import Table
     from rich.text import Text
 
     card, about = trained.classifier.card, trained.table.dataset
@@ -322,7 +320,7 @@ def _class_parts(trained: TrainedClasses) -> Iterator[RenderableType]:
     yield Text(f"{about.citation}. Licence: {about.licence}", style="dim")
     counts = zip(card["classes"], card["class_counts"], strict=True)
     yield Text(", ".join(f"{n:,} {name}" for name, n in counts), style="dim")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     for name in ("label", "labels", "accuracy", "balanced", "log loss", "null", "in 90 % set"):
         table.add_column(name, justify="left" if name == "label" else "right")
     metrics = card["metrics"]

@@ -9,6 +9,7 @@ import typer
 
 from matscreen.commands.application import Application
 from matscreen.commands.options import CalculatorOption, output_option
+from matscreen.commands.output import new_table
 from matscreen.commands.validate_acquisition import acquisition
 from matscreen.commands.validate_mechanisms import mechanisms
 
@@ -275,16 +276,8 @@ def _known(out: Path, said: list[RenderableType], report: dict[str, Any]) -> Non
 
 
 def _show(said: list[RenderableType], title: str, frame: pd.DataFrame) -> None:
-    from rich.table import Table
 
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="dim",
-    )
+    table = new_table(title)
     for name in frame.columns:
         table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
     for row in frame.itertuples(index=False):
