@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import date
 from os import PathLike, fspath
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -145,6 +148,7 @@ def next_steps(*steps: Step) -> None:
 
     from matscreen.console import terminal
 
+    steps = tuple((_runnable(command), why) for command, why in steps)
     console = terminal()
     console.print("\nNext", style="bold")
     # A command line is for copying: it may go on in the next line, never be shortened.
@@ -160,6 +164,16 @@ def next_steps(*steps: Step) -> None:
     for command, why in steps:
         console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
         console.print(Text(f"      {why}", style="dim"))
+
+
+def _runnable(command: str) -> str:
+    """Name matscreen so that a shell finds it: after `make screen` it is in no folder of PATH."""
+    beside = Path(sys.executable).with_name("matscreen")
+    if not command.startswith("matscreen ") or shutil.which("matscreen") or not beside.is_file():
+        return command
+    here = Path.cwd()
+    place = beside.relative_to(here) if beside.is_relative_to(here) else beside
+    return quote(str(place)) + command.removeprefix("matscreen")
 
 
 def note(text: str) -> None:

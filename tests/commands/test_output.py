@@ -7,7 +7,7 @@ import shlex
 import pandas as pd
 import pytest
 
-from matscreen.commands.output import plain
+from matscreen.commands.output import next_steps, plain
 from tests.commands.command_line import call, matscreen
 
 
@@ -69,3 +69,20 @@ def test_a_screen_file_to_start_from(here):
     from matscreen.config import load_screen
 
     assert load_screen("mine.toml") == load_screen("synapse")
+
+
+def test_the_next_command_is_one_that_a_shell_finds(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.executable", str(tmp_path / ".venv/bin/python"))
+    step = ("matscreen impact results", "why")
+
+    def told(path):
+        monkeypatch.setenv("PATH", str(path))
+        next_steps(step)
+        return capsys.readouterr().out
+
+    assert "  matscreen impact results" in told(tmp_path)  # no program at all: nothing to name
+    (tmp_path / ".venv/bin/matscreen").touch(mode=0o755)
+    assert "  .venv/bin/matscreen impact results" in told(tmp_path)
+    assert "  matscreen impact results" in told(tmp_path / ".venv/bin")
