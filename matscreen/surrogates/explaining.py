@@ -89,7 +89,7 @@ def explain(surrogate: Surrogate, rows: TrainingSet, *, seed: int = 0) -> dict[s
     split = _split(rows, seed=seed) if surrogate.weights else None
     if split is not None:
         fitted, held = split
-        predict = refit(surrogate, rows.X[fitted], rows.y[fitted])
+        predict = refit(surrogate, rows.X[fitted], rows.y[fitted], rows.groups[fitted])
         groups = group_importances(predict, rows, held, seed=seed)
         columns = column_importances(predict, rows, held, groups, seed=seed)
         units = column_units(surrogate.card)

@@ -238,7 +238,7 @@ def _fit_model(
     return Fitted(
         name=name,
         weights=chosen,
-        estimators=portfolio.fit_members(names, X, y, settings=settings, seed=seed)
+        estimators=portfolio.fit_members(names, X, y, groups, settings=settings, seed=seed)
         if chosen
         else {},
         constant=float(np.median(y)),
@@ -279,14 +279,14 @@ def _out_of_fold_votes(
             names,
             data.X[rows],
             data.y[rows],
+            data.groups[rows],
             settings=settings,
             seed=seed,
             n_labels=len(data.y),
         )
-        for name, estimator in fitted.items():
-            votes[name][held] = estimator.predict(data.X[held])
-        held_votes = np.stack([votes[name][held] for name in names])
-        spread[held] = portfolio.disagreement(fitted, data.X[held], held_votes)
+        found, spread[held] = portfolio.member_votes(fitted, data.X[held])
+        for name, vote in found.items():
+            votes[name][held] = vote
     return votes, spread
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from matscreen.structures import FloatArray
 from matscreen.surrogates.class_members import fit_members, probabilities, weighted
 from matscreen.surrogates.hurdle import ON_BOUND, Hurdle
 from matscreen.surrogates.importance import Predictor
-from matscreen.surrogates.portfolio import one_thread
+from matscreen.surrogates.portfolio import member_votes, one_thread, refit_members
 from matscreen.surrogates.prediction import BoolArray
 from matscreen.surrogates.space import Space
 from matscreen.surrogates.surrogate import Surrogate
 
 
-def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
+def refit(
+    surrogate: Surrogate, X: FloatArray, y: FloatArray, groups: npt.NDArray[np.str_]
+) -> Predictor:
     """Fit what a surrogate predicts with to other rows, without choosing or calibrating anew.
 
     A full training would choose the regressors again by cross-validation, for about ten times the
@@ -29,18 +32,18 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
         surrogate: Where the regressors and their settings come from.
         X: Features of the rows, (n, k), in the order that `surrogate.predict` takes.
         y: Labels in the unit of the property, (n,).
+        groups: Chemical systems, (n,).
 
     Returns:
         From features, (m, k), to values in the unit of the property, (m,).
     """
-    from sklearn.base import clone
-
     space = Space.of(surrogate.property)
     used = surrogate.columns
     off_bound = None
     if surrogate.hurdle is not None:
         off_bound = _refit_hurdle(surrogate.hurdle, X, y)
-        X, y = X[y > space.lower], y[y > space.lower]
+        off = y > space.lower
+        X, y, groups = X[off], y[off], groups[off]
     # A feature that none of these rows has: trees cannot bin it.
     absent = ~np.isfinite(X[:, used]).any(axis=0)
 
@@ -49,18 +52,16 @@ def refit(surrogate: Surrogate, X: FloatArray, y: FloatArray) -> Predictor:
 
     target = space.forward(y)
     with one_thread():
-        fitted = [
-            (weight, clone(surrogate.estimators[name]).fit(features(X), target))
-            for name, weight in surrogate.weights.items()
-        ]
+        fitted = refit_members(surrogate.estimators, features(X), target, groups)
 
     def predict(rows: FloatArray) -> FloatArray:
         given = features(rows)
         if not fitted:
             return space.backward(np.full(len(rows), np.median(target)))
         with one_thread():
-            votes = [weight * regressor.predict(given) for weight, regressor in fitted]
-        found = space.backward(np.sum(votes, axis=0))
+            votes, _ = member_votes(fitted, given)
+        weighed = [weight * votes[name] for name, weight in surrogate.weights.items()]
+        found = space.backward(np.sum(weighed, axis=0))
         return found if off_bound is None else np.where(off_bound(rows), found, space.lower)
 
     return predict

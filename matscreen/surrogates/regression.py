@@ -35,7 +35,7 @@ from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.uncertainty import LEVEL, Calibration, LabelError, fit_label_error
 
 MIN_LABELS = 8
-SCHEME = "surrogate-6"
+SCHEME = "surrogate-7"
 """Version of the training procedure; part of every `model_id`."""
 
 

@@ -17,7 +17,7 @@ from matscreen.surrogates.elements import Elements
 from matscreen.surrogates.familiar import Familiar
 from matscreen.surrogates.hurdle import ON_BOUND, Hurdle
 from matscreen.surrogates.mixture import Mixture
-from matscreen.surrogates.portfolio import disagreement, one_thread
+from matscreen.surrogates.portfolio import member_votes, one_thread
 from matscreen.surrogates.prediction import BoolArray, Prediction
 from matscreen.surrogates.rows import clean_features
 from matscreen.surrogates.space import Space
@@ -218,12 +218,7 @@ class Surrogate:
     def _known(self, X: FloatArray) -> _Known:
         space = Space.of(self.property)
         with one_thread():
-            votes = {name: member.predict(X) for name, member in self.estimators.items()}
-            spread = (
-                disagreement(self.estimators, X, np.stack(list(votes.values())))
-                if votes
-                else np.zeros(len(X))
-            )
+            votes, spread = member_votes(self.estimators, X)
             center = np.full(len(X), self.constant)
             if self.weights:
                 center = np.sum([w * votes[name] for name, w in self.weights.items()], axis=0)

@@ -112,7 +112,7 @@ def test_rows_that_training_rejects_change_nothing(explanation, surrogate, rows)
 
 def test_refitted_regressors_predict_unseen_rows(surrogate, rows):
     half = len(rows.y) // 2
-    predict = refit(surrogate, rows.X[:half], rows.y[:half])
+    predict = refit(surrogate, rows.X[:half], rows.y[:half], rows.groups[:half])
     error = np.abs(predict(rows.X[half:]) - rows.y[half:]).mean()
     assert error < 0.3 * np.abs(rows.y[half:] - rows.y[:half].mean()).mean()
 

@@ -95,7 +95,7 @@ def test_rows_without_features_and_far_rows(model, fresh):
 
 def test_the_regressors_of_a_hurdle_are_fitted_anew_on_both_sides(model):
     X, y = make(400, 3)
-    predict = refit(model, X, y)
+    predict = refit(model, X, y, np.arange(400).astype(str))
     new, truth = make(300, 4)
     found = predict(new)
     assert np.mean((found == 0.0) == (truth == 0.0)) > 0.8

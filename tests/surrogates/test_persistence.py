@@ -37,7 +37,8 @@ def test_round_trip_gives_equal_predictions(name, request, tmp_path):
     assert load_card(tmp_path / "model")["model_id"] == model.card["model_id"]
 
 
-def test_every_regressor_can_be_saved(small, tmp_path):
+@pytest.mark.parametrize("n_labels", [60, 3000])
+def test_every_regressor_can_be_saved(small, tmp_path, n_labels):
     """Whatever wins, what it is made of must be on the list of trusted types."""
     from matscreen.surrogates.kernel import KernelSettings
     from matscreen.surrogates.portfolio import fit_members, fit_residual_size, member_names
@@ -45,7 +46,9 @@ def test_every_regressor_can_be_saved(small, tmp_path):
     rows = make_data(60, seed=2)
     names = member_names(60)
     settings = KernelSettings(apart=0.01, ion_columns=(0,))
-    fitted = fit_members(names, rows.X, rows.y, settings=settings, seed=0)
+    fitted = fit_members(
+        names, rows.X, rows.y, rows.groups, settings=settings, seed=0, n_labels=n_labels
+    )
     assert len(fitted) == 3
     extended = np.column_stack([rows.X[:, :2], rows.y, rows.y, rows.y])
     scale = dataclasses.replace(

@@ -247,36 +247,6 @@ def test_the_data_hash_is_known_before_training_and_sees_every_input(small):
     assert len(others | {digest}) == 6
 
 
-def test_a_feature_that_one_fold_lacks_altogether_is_no_obstacle():
-    from matscreen.surrogates.kernel import KernelSettings
-    from matscreen.surrogates.portfolio import fit_members, member_names
-
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 3))
-    X[:, 1] = np.nan
-    fitted = fit_members(member_names(60), X, X[:, 0], settings=KernelSettings(), seed=0)
-    assert set(fitted) == {"gradient_boosting", "extra_trees", "kernel"}
-    for estimator in fitted.values():
-        assert np.isfinite(estimator.predict(rng.normal(size=(5, 3)))).all()
-
-
-def test_a_fold_gets_the_trees_of_the_whole():
-    from matscreen.surrogates.kernel import KernelSettings
-    from matscreen.surrogates.portfolio import fit_members
-
-    X = np.random.default_rng(0).normal(size=(300, 4))
-
-    def leaves(n_labels: int | None) -> int:
-        fitted = fit_members(
-            ("gradient_boosting",), X, X[:, 0], settings=KernelSettings(), seed=0, n_labels=n_labels
-        )
-        last = fitted["gradient_boosting"]
-        return (last[-1] if hasattr(last, "steps") else last).max_leaf_nodes
-
-    assert leaves(None) == leaves(300) == 15
-    assert leaves(4000) == 64
-
-
 def test_intervals_of_other_levels_and_the_parts_of_the_deviation(surrogate):
     fresh = make_data(1000, seed=9, prefix="new")
     half, wide = surrogate.predict(fresh.X, level=0.5), surrogate.predict(fresh.X)
