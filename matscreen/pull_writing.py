@@ -53,6 +53,34 @@ def only_writer(store: Store, *, patience: float = _LOCK_SECONDS) -> Iterator[bo
         yield known
 
 
+@dataclass(frozen=True)
+class Change:
+    """Rows of one table that wait to be written.
+
+    Attributes:
+        store: The store.
+        name: The table.
+        new: Rows to append.
+        changed: Rows to merge.
+        gone: Rows to remove.
+    """
+
+    store: Store
+    name: str
+    new: Sequence[_Row] = ()
+    changed: Sequence[_Row] = ()
+    gone: Sequence[_Row] = ()
+
+    def commit(self) -> None:
+        """Write them."""
+        if self.gone:
+            self.store.remove(self.name, tables.from_rows(self.name, self.gone))
+        if self.new:
+            self.store.append(self.name, tables.from_rows(self.name, self.new))
+        if self.changed:
+            self.store.upsert(self.name, tables.from_rows(self.name, self.changed))
+
+
 @dataclass
 class KeyedTable:
     """One table whose keys, as far as they matter here, are known.
@@ -89,6 +117,14 @@ class KeyedTable:
 
     def write(self, rows: Sequence[_Row]) -> None:
         """Write the rows that are new or changed; of rows with one key the last one counts."""
+        self.changed_by(rows).commit()
+
+    def remove(self, rows: Sequence[_Row]) -> None:
+        """Remove the rows of these keys that are known to be stored."""
+        self.without(rows).commit()
+
+    def changed_by(self, rows: Sequence[_Row]) -> Change:
+        """Say what `write` would write, and count it as stored from now on."""
         new, changed = [], []
         for row in unique_rows(self.name, rows):
             known = self._known.get(self._key(row))
@@ -96,23 +132,18 @@ class KeyedTable:
                 new.append(row)
             elif known != self._value(row):
                 changed.append(row)
-        if self.alone and new:
-            self.store.append(self.name, tables.from_rows(self.name, new))
-        elif new:
-            changed = [*new, *changed]
-        if changed:
-            self.store.upsert(self.name, tables.from_rows(self.name, changed))
         for row in (*new, *changed):
             self._known[self._key(row)] = self._value(row)
+        if not self.alone:
+            new, changed = [], [*new, *changed]
+        return Change(self.store, self.name, new=new, changed=changed)
 
-    def remove(self, rows: Sequence[_Row]) -> None:
-        """Remove the rows of these keys that are known to be stored."""
+    def without(self, rows: Sequence[_Row]) -> Change:
+        """Say what `remove` would remove, and count it as gone from now on."""
         gone = [row for row in unique_rows(self.name, rows) if self.knows(row)]
-        if not gone:
-            return
-        self.store.remove(self.name, tables.from_rows(self.name, gone))
         for row in gone:
             del self._known[self._key(row)]
+        return Change(self.store, self.name, gone=gone)
 
     def _key(self, row: _Row) -> _Key:
         return tuple(row.get(name) for name in tables.KEYS[self.name])
@@ -138,6 +169,24 @@ class Outcome:
     duplicates: int
     unchanged: int
     failed: int
+
+
+@dataclass(frozen=True)
+class PreparedPage:
+    """A page whose rows wait to be written.
+
+    Attributes:
+        outcome: What becomes of its entries.
+        changes: What to write, in this order.
+    """
+
+    outcome: Outcome
+    changes: tuple[Change, ...]
+
+    def store(self) -> None:
+        """Write it; this may happen in another thread, in the order of the pages."""
+        for change in self.changes:
+            change.commit()
 
 
 @dataclass
@@ -166,8 +215,10 @@ class PageWriter:
         self._failures = table("failures", "reason", "detail")
         self._new: set[str] = set()
 
-    def write(self, page: Page, source: str) -> Outcome:
-        """Write a page: candidates, provenance, labels, failures.
+    def prepare(self, page: Page, source: str) -> PreparedPage:
+        """Make the rows of a page: candidates, provenance, labels, failures.
+
+        The rows of a page count as stored for those that are prepared after it.
 
         Args:
             page: The page.
@@ -215,17 +266,20 @@ class PageWriter:
             labels += _provider_labels(identity.structure_id, item)
         for method in {row["method"] for row in labels}:
             self._labels.learn("method", method)
-        self._candidates.write(list(candidates.values()))
         self._new.update(candidates)
-        self._provenance.write(provenance)
-        self._labels.write(labels)
-        self._failures.remove([row for row in healed if row["structure_id"] not in failures])
-        self._failures.write(
-            [tables.failure_row(name, "pull", *why) for name, why in failures.items()]
+        changes = (
+            self._candidates.changed_by(list(candidates.values())),
+            self._provenance.changed_by(provenance),
+            self._labels.changed_by(labels),
+            self._failures.without([row for row in healed if row["structure_id"] not in failures]),
+            self._failures.changed_by(
+                [tables.failure_row(name, "pull", *why) for name, why in failures.items()]
+            ),
         )
         failed = len(page.items) + len(page.failures) - len(ids)
         duplicates = len(ids) - len(candidates) - unchanged
-        return Outcome(tuple(ids), len(candidates), duplicates, unchanged, failed)
+        outcome = Outcome(tuple(ids), len(candidates), duplicates, unchanged, failed)
+        return PreparedPage(outcome, changes)
 
     def link_hydrogen_variants(self) -> None:
         """Flag new candidates that equal another but for hydrogen, and those others."""

@@ -6,9 +6,12 @@ Suitable crystals become `candidates` with `provenance` and, where the provider 
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -16,11 +19,12 @@ from matscreen.errors import MatscreenError, SourceError
 from matscreen.pull_cursors import Position, next_reading, read_position, write_position
 from matscreen.pull_writing import Outcome, PageWriter, failure_id, only_writer
 from matscreen.shipped import Progress, Pulled, quiet
+from matscreen.write_behind import WriteBehind
 
 if TYPE_CHECKING:
-    from matscreen.sources import Source
+    from matscreen.sources import Page, Source
     from matscreen.sources.ordering import OrderingLimits
-    from matscreen.sources.streams import PageCache, RawPage, Stream
+    from matscreen.sources.streams import Arrival, PageCache, RawPage, Stream
     from matscreen.store import Store
 
 __all__ = ["Tally", "failure_id", "pull", "pull_each"]
@@ -167,15 +171,36 @@ def _read(
 ) -> tuple[list[Tally], list[MatscreenError]]:
     from matscreen.sources.streams import Streaming
 
-    with only_writer(store) as alone:
-        writer = PageWriter(store, alone, ordering)
-        try:
-            if isinstance(source, Streaming):
-                return _read_streams(store, writer, source.streams(), watch, refresh=refresh)
+    with only_writer(store) as alone, _uncollected():
+        if isinstance(source, Streaming):
+            readings = [_start(store, stream, refresh=refresh) for stream in source.streams()]
+            return _read_streams(readings, partial(_writer, store, alone, ordering), watch)
+        with _writer(store, alone, ordering) as writer:
             return _read_pages(writer, source, watch)
-        finally:
-            # What an interrupted pull has stored is not new to the one that goes on.
-            writer.link_hydrogen_variants()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare what exists already from the search for cyclic garbage.
+
+    The documents of pages are hundreds of thousands of lists, which start that search again and
+    again; walking through all loaded libraries each time costs a tenth of a pull.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _writer(store: Store, alone: bool, ordering: OrderingLimits | None) -> Iterator[PageWriter]:
+    writer = PageWriter(store, alone, ordering)
+    try:
+        yield writer
+    finally:
+        # What an interrupted pull has stored is not new to the one that goes on.
+        writer.link_hydrogen_variants()
 
 
 def _read_pages(
@@ -184,12 +209,18 @@ def _read_pages(
     began = time.perf_counter()
     tally = Tally(source.name, expected=source.total() if isinstance(source, _Counted) else None)
     errors: list[MatscreenError] = []
+
+    def count(outcome: Outcome, entries: int) -> None:
+        nonlocal tally
+        tally = tally.with_page(outcome, entries, time.perf_counter() - began)
+        watch(tally)
+
     try:
-        for page in source.pages():
-            outcome = writer.write(page, page.source or source.name)
-            entries = len(page.items) + len(page.failures)
-            tally = tally.with_page(outcome, entries, time.perf_counter() - began)
-            watch(tally)
+        with WriteBehind() as behind:
+            for page in _settled_after(source.pages(), behind):
+                prepared = writer.prepare(page, page.source or source.name)
+                entries = len(page.items) + len(page.failures)
+                behind.put(prepared.store, partial(count, prepared.outcome, entries))
     except MatscreenError as error:
         errors.append(error)
         tally = replace(tally, error=_line(error))
@@ -201,40 +232,92 @@ def _read_pages(
     return [tally], errors
 
 
+def _settled_after(pages: Iterator[Page], behind: WriteBehind) -> Iterator[Page]:
+    """Yield the pages, and wait for the last one before the error or the end that follows it."""
+    try:
+        yield from pages
+    finally:
+        behind.settle()
+
+
 @dataclass
 class _Reading:
     """One stream on its way into the store."""
 
+    store: Store
     stream: Stream
     position: Position
     tally: Tally
     cache: PageCache | None
 
+    def prepared(self, writer: PageWriter, raw: RawPage) -> tuple[Outcome, Callable[[], None]]:
+        """Convert a page; return what becomes of its entries, and what writes it."""
+        page = self.stream.page(raw)
+        source = page.source or self.stream.label
+        prepared = writer.prepare(page, source)
+        outcome = prepared.outcome
+        position = self.position = self.position.after(raw, outcome.ids, outcome.failed)
+
+        def write() -> None:
+            prepared.store()
+            # Only a page that is stored whole is never asked for again.
+            write_position(self.store, position, self.stream, source, raw, outcome.ids)
+            if self.cache is not None:
+                self.cache.drop(raw.url)
+
+        return outcome, write
+
+    def count(self, outcome: Outcome, raw: RawPage, seconds: float) -> None:
+        """Count a page that is stored."""
+        self.tally = replace(
+            self.tally.with_page(outcome, len(raw.entries), seconds),
+            expected=raw.expected,
+            licence=raw.licence or self.tally.licence,
+        )
+
 
 def _read_streams(
-    store: Store, writer: PageWriter, streams: Sequence[Stream], watch: Watch, *, refresh: bool
+    readings: Sequence[_Reading],
+    writing: Callable[[], AbstractContextManager[PageWriter]],
+    watch: Watch,
 ) -> tuple[list[Tally], list[MatscreenError]]:
-    from matscreen.sources.streams import arrivals
+    from matscreen.sources.streams import Fetching
 
     began = time.perf_counter()
-    readings = [_start(store, stream, refresh=refresh) for stream in streams]
     errors: list[MatscreenError] = []
-    for arrival in arrivals([reading.stream for reading in readings]):
-        reading = readings[arrival.index]
-        if arrival.raw is not None:
-            _store_page(store, writer, reading, arrival.raw, time.perf_counter() - began)
-        elif arrival.error is not None:
-            error = arrival.error
-            known = error if isinstance(error, MatscreenError) else SourceError(_unforeseen(error))
-            errors.append(known)
-            reading.tally = replace(reading.tally, error=_line(known))
-            writer.fail(reading.tally.name, "source_failed", _line(known))
-        else:
-            done = reading.position.state == "finished"
-            reading.tally = replace(reading.tally, finished=done)
-            if done:
-                writer.succeed(reading.tally.name)
-        watch(reading.tally)
+
+    def count(arrival: Arrival, raw: RawPage, outcome: Outcome) -> None:
+        fetching.dealt_with(arrival)
+        readings[arrival.index].count(outcome, raw, time.perf_counter() - began)
+        watch(readings[arrival.index].tally)
+
+    # The first pages are on their way while the store is being read.
+    with (
+        Fetching([reading.stream for reading in readings]) as fetching,
+        writing() as writer,
+        WriteBehind() as behind,
+    ):
+        for arrival in fetching.arrivals(idle=behind.settle):
+            reading = readings[arrival.index]
+            if arrival.raw is not None:
+                outcome, write = reading.prepared(writer, arrival.raw)
+                behind.put(write, partial(count, arrival, arrival.raw, outcome))
+                continue
+            behind.settle()
+            if arrival.error is not None:
+                error = arrival.error
+                known = (
+                    error if isinstance(error, MatscreenError) else SourceError(_unforeseen(error))
+                )
+                errors.append(known)
+                reading.tally = replace(reading.tally, error=_line(known))
+                writer.fail(reading.tally.name, "source_failed", _line(known))
+            else:
+                done = reading.position.state == "finished"
+                reading.tally = replace(reading.tally, finished=done)
+                if done:
+                    writer.succeed(reading.tally.name)
+            watch(reading.tally)
     return [reading.tally for reading in readings], errors
 
 
@@ -254,24 +337,7 @@ def _start(store: Store, stream: Stream, *, refresh: bool) -> _Reading:
         seen=position.entries,
         failed_in_all=position.failed,
     )
-    return _Reading(placed, position, tally, cache)
-
-
-def _store_page(
-    store: Store, writer: PageWriter, reading: _Reading, raw: RawPage, seconds: float
-) -> None:
-    page = reading.stream.page(raw)
-    source = page.source or reading.stream.label
-    outcome = writer.write(page, source)
-    reading.position = reading.position.after(raw, outcome.ids, outcome.failed)
-    write_position(store, reading.position, reading.stream, source, raw, outcome.ids)
-    if reading.cache is not None:
-        reading.cache.drop(raw.url)
-    reading.tally = replace(
-        reading.tally.with_page(outcome, len(raw.entries), seconds),
-        expected=raw.expected,
-        licence=raw.licence or reading.tally.licence,
-    )
+    return _Reading(store, placed, position, tally, cache)
 
 
 def _page_cache(store: Store, query: str) -> PageCache | None:

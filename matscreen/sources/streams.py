@@ -148,51 +148,80 @@ def arrivals(streams: Sequence[Stream], *, ahead: int = AHEAD) -> Iterator[Arriv
         streams: What to read.
         ahead: Pages of a stream that may be on their way at the same time.
     """
-    if not streams:
-        return
-    arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
-    loop = asyncio.new_event_loop()
-    permits = [asyncio.Semaphore(ahead) for _ in streams]
+    with Fetching(streams, ahead=ahead) as fetching:
+        for arrival in fetching.arrivals():
+            yield arrival
+            fetching.dealt_with(arrival)
 
-    async def read(index: int) -> None:
-        documents = streams[index].documents()
+
+class Fetching:
+    """Streams that are read side by side from the moment that the context is entered.
+
+    The caller says when a page is dealt with; only then is another one of its stream fetched.
+
+    Args:
+        streams: What to read.
+        ahead: Pages of a stream that may be on their way at the same time.
+    """
+
+    def __init__(self, streams: Sequence[Stream], *, ahead: int = AHEAD) -> None:
+        self._streams = streams
+        self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._loop = asyncio.new_event_loop()
+        self._permits = [asyncio.Semaphore(ahead) for _ in streams]
+        self._task = self._loop.create_task(self._read_all())
+        self._thread = threading.Thread(target=self._run, name="matscreen-fetch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _tell(self._loop, self._task.cancel)
+        self._thread.join()
+
+    def arrivals(self, idle: Callable[[], object] | None = None) -> Iterator[Arrival]:
+        """Yield what arrives, until all streams have ended.
+
+        Args:
+            idle: Called whenever nothing has arrived yet, before waiting for it.
+        """
+        open_streams = len(self._streams)
+        while open_streams:
+            if idle is not None and self._arrived.empty():
+                idle()
+            arrival = self._arrived.get()
+            open_streams -= arrival.raw is None
+            yield arrival
+
+    def dealt_with(self, arrival: Arrival) -> None:
+        """Say that a page takes no more room, so that its stream may fetch another one."""
+        if arrival.raw is not None:
+            _tell(self._loop, self._permits[arrival.index].release)
+
+    async def _read(self, index: int) -> None:
+        documents = self._streams[index].documents()
         try:
             while True:
-                await permits[index].acquire()
-                arrived.put(Arrival(index, await anext(documents)))
+                await self._permits[index].acquire()
+                self._arrived.put(Arrival(index, await anext(documents)))
         except StopAsyncIteration:
-            arrived.put(Arrival(index))
+            self._arrived.put(Arrival(index))
         except Exception as error:  # whatever one server provokes must not end the others
-            arrived.put(Arrival(index, error=error))
+            self._arrived.put(Arrival(index, error=error))
 
-    async def read_all() -> None:
-        await asyncio.gather(*(read(index) for index in range(len(streams))))
+    async def _read_all(self) -> None:
+        await asyncio.gather(*(self._read(index) for index in range(len(self._streams))))
 
-    task = loop.create_task(read_all())
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
         try:
-            loop.run_until_complete(task)
+            self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
             pass
         finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
-    thread = threading.Thread(target=run, name="matscreen-fetch", daemon=True)
-    thread.start()
-    try:
-        open_streams = len(streams)
-        while open_streams:
-            arrival = arrived.get()
-            open_streams -= arrival.raw is None
-            yield arrival
-            if arrival.raw is not None:
-                _tell(loop, permits[arrival.index].release)
-    finally:
-        _tell(loop, task.cancel)
-        thread.join()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
