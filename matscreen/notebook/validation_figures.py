@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 
 from matscreen.notebook.physics_figures import key_line, mechanism_colour
-from matscreen.report.axes import Figure, axis, base_layout, joule_axis, log_ticks, plain, short
+from matscreen.report.axes import (
+    Figure,
+    axis,
+    base_layout,
+    joule_axis,
+    log_ticks,
+    plain,
+    rows_axis,
+    short,
+)
 from matscreen.report.formatting import (
     format_energy,
     format_interval,
@@ -189,14 +198,7 @@ def error_bars(table: pd.DataFrame, *, names: Sequence[str], error: str, title: 
             "zeroline": True,
             "zerolinecolor": LIGHT["line"],
         },
-        yaxis={
-            "range": [len(values) - 0.4, -0.6],
-            "tickvals": list(range(len(values))),
-            "ticktext": [plain(name) for name in names],
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "",
-        },
+        yaxis=rows_axis([plain(name) for name in names]),
     )
     return Figure(figure, _ROW * len(values) + 8 + _BOTTOM)
 
