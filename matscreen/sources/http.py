@@ -115,6 +115,19 @@ class HostGates:
             yield
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A JSON object as it came.
+
+    Attributes:
+        document: The object.
+        content: Its text.
+    """
+
+    document: dict[str, Any]
+    content: bytes
+
+
 @dataclass
 class JsonClient:
     """Fetches JSON documents, repeating with growing waits what may heal by itself.
@@ -140,7 +153,13 @@ class JsonClient:
     async def get(
         self, url: str, params: Mapping[str, str] | None = None, *, attempts: int | None = None
     ) -> dict[str, Any]:
-        """Return the JSON object at a URL.
+        """Return the JSON object at a URL; see `fetch`."""
+        return (await self.fetch(url, params, attempts=attempts)).document
+
+    async def fetch(
+        self, url: str, params: Mapping[str, str] | None = None, *, attempts: int | None = None
+    ) -> Answer:
+        """Fetch the JSON object at a URL.
 
         Args:
             url: Absolute URL.
@@ -177,7 +196,7 @@ class JsonClient:
                     else:
                         # A pull of days meets many passing troubles; only a run of them ends it.
                         self._repeated = max(self._repeated - 1, 0)
-                        return document
+                        return Answer(document, response.content)
                 else:
                     trouble = f"status {response.status_code}"
                     overloaded = response.status_code >= 500

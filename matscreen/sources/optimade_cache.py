@@ -37,9 +37,9 @@ class FolderCache:
             return None
         return document if isinstance(document, dict) else None
 
-    def put(self, url: str, document: Mapping[str, Any]) -> None:
-        """Keep a document."""
-        write_atomically(self._path(url), json.dumps(document))
+    def put(self, url: str, content: bytes) -> None:
+        """Keep a document, as the JSON that came."""
+        write_atomically(self._path(url), content)
 
     def drop(self, url: str) -> None:
         """Forget a document that is stored."""

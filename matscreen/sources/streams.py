@@ -56,8 +56,8 @@ class PageCache(Protocol):
         """Return the document that was kept for a URL."""
         ...
 
-    def put(self, url: str, document: Mapping[str, Any]) -> None:
-        """Keep a document."""
+    def put(self, url: str, content: bytes) -> None:
+        """Keep a document, as the JSON that came."""
         ...
 
     def drop(self, url: str) -> None:
