@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import compositions, stages
 from matscreen.config import Screen
-from matscreen.dossiers import with_devices
+from matscreen.dossiers import scored_devices, with_devices
 from matscreen.engines import Engine
 from matscreen.errors import InputError
 from matscreen.merging import Merged, merge_parts
+from matscreen.parallel import meanwhile
 from matscreen.part_files import FOLDER, PartFolder
 from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
@@ -29,11 +30,16 @@ from matscreen.screen_files import Screening, provenance, screen_info, write_sum
 from matscreen.stages import Progress, quiet
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from matscreen.mechanisms import Mechanism
     from matscreen.store import Store
 
 DESCRIPTOR_SET: Final = "fast"
-PART_SIZE: Final = 10_000
+PART_SIZE: Final = (2_500, 10_000)
+"""Fewest and most compositions in a partition; fewer are ranked before a process has started."""
+_PARTS: Final = 16
+"""Partitions that are wanted at least, so that all processes end together."""
 HEAD: Final = 2000
 """Rows of each mechanism in `candidates.csv` and the report; `candidates.parquet` holds all."""
 _CRYSTAL_FACT: Final = "polar"
@@ -69,7 +75,7 @@ def screen_compositions(
     *,
     count: int,
     engine: Engine,
-    part_size: int = PART_SIZE,
+    part_size: int | None = None,
     progress: Progress = quiet,
 ) -> Screening:
     """Rank enumerated compositions and leave the result files.
@@ -82,7 +88,7 @@ def screen_compositions(
         folder: Where the result files go.
         count: Number of compositions, common ions first.
         engine: Where partitions are worked on.
-        part_size: Compositions in a partition.
+        part_size: Compositions in a partition; `sensible_size` by default.
         progress: Called as stages advance.
 
     Raises:
@@ -90,25 +96,30 @@ def screen_compositions(
     """
     screen = screen.model_copy(update={"descriptor_set": DESCRIPTOR_SET})
     mechanisms = eligible_mechanisms(screen)
+    part_size = part_size or sensible_size(count)
     ledger = Ledger(f"screen {screen.name}")
-    with ledger.stage("train") as counter:
-        cards, plan = _plan(screen, store, mechanisms, progress)
-        counter.items = len(cards)
-    with ledger.stage("rank partitions") as counter:
-        work = list(compositions.parts(count, part_size))
-        done = rank_missing(plan, work, engine, progress=progress)
-        counter.items = sum(each.candidates for each in done)
-    with ledger.stage("export") as counter:
-        merged = merge_parts(
-            PartFolder(plan.folder),
-            [part_name(part) for part in work],
-            Path(folder) / RANKING,
-            mechanisms=[mechanism.name for mechanism in mechanisms],
-            samples=screen.ranking.samples,
-            head=HEAD,
-            progress=progress,
-        )
-        counter.items = merged.rows
+    engine.get_ready("matscreen.rehearsal")
+    # What takes seconds whatever the count is done while the models are read.
+    with meanwhile(scored_devices, workers=engine.workers) as devices:
+        with ledger.stage("train") as counter:
+            cards, plan = _plan(screen, store, mechanisms, progress)
+            counter.items = len(cards)
+        with ledger.stage("rank partitions") as counter:
+            work = list(compositions.parts(count, part_size))
+            done = rank_missing(plan, work, engine, progress=progress)
+            counter.items = sum(each.candidates for each in done)
+        with ledger.stage("export") as counter:
+            merged = merge_parts(
+                PartFolder(plan.folder),
+                [part_name(part) for part in work],
+                Path(folder) / RANKING,
+                mechanisms=[mechanism.name for mechanism in mechanisms],
+                samples=screen.ranking.samples,
+                head=HEAD,
+                progress=progress,
+            )
+            counter.items = merged.rows
+        scored = devices()
     ledger.write(store)
     notes = {
         "engine": engine.name,
@@ -116,7 +127,13 @@ def screen_compositions(
         "processor_seconds": _by_stage(done),
         "left out": sorted(set(screen.mechanisms) - {m.name for m in mechanisms}),
     }
-    return _finished(screen, store, Path(folder), count, merged, cards, ledger, notes)
+    return _finished(screen, store, Path(folder), count, merged, cards, ledger, notes, scored)
+
+
+def sensible_size(count: int) -> int:
+    """Return how many compositions a partition takes: some for each process, whatever the count."""
+    fewest, most = PART_SIZE
+    return min(max(-(-count // _PARTS), fewest), most)
 
 
 def eligible_mechanisms(screen: Screen) -> tuple[Mechanism, ...]:
@@ -225,6 +242,7 @@ def _finished(
     cards: Sequence[Mapping[str, Any]],
     ledger: Ledger,
     notes: Mapping[str, Any],
+    scored: tuple[pd.DataFrame, pd.DataFrame],
 ) -> Screening:
     """Write candidates.csv, report.html and screen.json beside candidates.parquet."""
     import pandas as pd
@@ -264,7 +282,7 @@ def _finished(
             "configuration": "screen.json",
         },
     )
-    result = with_devices(result)
+    result = with_devices(result, scored)
     write_csv(merged.head, folder / "candidates.csv")
     write_report(folder / "report.html", result)
     write_summary(folder, screen, result)

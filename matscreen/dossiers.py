@@ -64,12 +64,18 @@ def with_dossiers(
     )
 
 
-def with_devices(result: ScreenResult) -> ScreenResult:
+def with_devices(
+    result: ScreenResult, known: tuple[pd.DataFrame, pd.DataFrame] | None = None
+) -> ScreenResult:
     """Add to a result how its mechanisms do on measured devices, and which devices there are.
 
     Mechanisms are scored as shipped: a calibration of the screen has seen devices itself.
+
+    Args:
+        result: The finished screen.
+        known: What `scored_devices` gave, where it was asked before.
     """
-    scored, scores = _scored_devices()
+    scored, scores = known if known is not None else scored_devices()
     asked = set(result.mechanisms)
     return replace(
         result,
@@ -79,8 +85,11 @@ def with_devices(result: ScreenResult) -> ScreenResult:
 
 
 @cache
-def _scored_devices() -> tuple[pd.DataFrame, pd.DataFrame]:
-    # Nothing but code and shipped data decides them: once a process is enough.
+def scored_devices() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the measured devices as the mechanisms predict them, and the score of each mechanism.
+
+    Nothing but code and shipped data decides them: once a process is enough.
+    """
     from matscreen.validation.mechanisms import score_devices, summarize
 
     scored = score_devices()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from matscreen.errors import InputError, MatscreenError, MissingDependencyError
-from matscreen.parallel import cores, map_chunks
+from matscreen.parallel import cores, map_chunks, start_server
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -54,6 +54,14 @@ class Engine(Protocol):
         """How many processes work."""
         ...
 
+    def get_ready(self, module: str) -> None:
+        """Begin to load what the work needs, where that can be done ahead of it.
+
+        Args:
+            module: Name of the module; see `parallel.start_server`.
+        """
+        ...
+
     def map(
         self, work: Callable[[_Plan, _Item], _Result], plan: _Plan, items: Iterable[_Item]
     ) -> Iterator[_Result]:
@@ -81,6 +89,11 @@ class Processes:
     def name(self) -> str:
         """What it is."""
         return "this process" if self.workers <= 1 else f"{self.workers} processes"
+
+    def get_ready(self, module: str) -> None:
+        """Begin to load what the work needs, once for all processes."""
+        if self.workers > 1:
+            start_server(module)
 
     def map(
         self, work: Callable[[_Plan, _Item], _Result], plan: _Plan, items: Iterable[_Item]
@@ -116,6 +129,9 @@ class Dask:
         """What it is."""
         address = self.client.scheduler_info(n_workers=0)["address"]
         return f"Dask cluster at {address}, {self.workers} workers"
+
+    def get_ready(self, module: str) -> None:
+        """Do nothing: the workers of a cluster run already and load with their first partition."""
 
     def map(
         self, work: Callable[[_Plan, _Item], _Result], plan: _Plan, items: Iterable[_Item]

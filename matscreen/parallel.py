@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from matscreen.errors import MatscreenError
@@ -24,6 +26,12 @@ THREAD_VARIABLES: Final = (
     "NUMEXPR_NUM_THREADS",
 )
 """What keeps a process to one thread, set before its libraries load."""
+_ONE_THREAD: Final = dict.fromkeys(THREAD_VARIABLES, "1")
+_SEARCH: Final = ("PYTHONPATH", "PYTHONSAFEPATH")
+_METHOD: Final = "forkserver" if sys.platform == "linux" else "spawn"
+"""How processes start: forked from a server without threads, which has the libraries loaded. Never
+from this process, whose threads may hold locks; nor on macOS, where the libraries of the system do
+not stand a fork."""
 _AHEAD = 2  # chunks waiting for each process: enough to keep it busy, few enough for the memory
 _RESTARTS = 3
 
@@ -78,22 +86,98 @@ def map_chunks(
 
 
 @contextmanager
+def meanwhile(call: Callable[[], _Result], *, workers: int) -> Iterator[Callable[[], _Result]]:
+    """Make a call in a process of its own while a block runs; what is given waits for its result.
+
+    With one worker the call is made here, when its result is asked for.
+
+    Args:
+        call: A module-level function, or a partial of one.
+        workers: Number of processes that may work.
+    """
+    if workers <= 1:
+        yield call
+        return
+    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    with ThreadPoolExecutor(1) as thread, _pool(1) as pool:
+        # From a thread: where the server still loads its module, a process waits for it to start.
+        future = thread.submit(lambda: pool.submit(call).result())
+
+        def result() -> _Result:
+            try:
+                return future.result()
+            except BrokenProcessPool:  # it was killed
+                return call()
+
+        yield result
+
+
+def start_server(module: str) -> None:
+    """Begin to load a module once for all processes that are started from now on.
+
+    It is loaded in another process while this one goes on. Where processes are not forked, or some
+    were started before, each loads what it needs by itself.
+
+    Args:
+        module: Name of a module that leaves no thread behind.
+    """
+    if _METHOD == "forkserver":
+        from multiprocessing import get_context
+
+        get_context(_METHOD).set_forkserver_preload([module])
+        _ensure_server()
+
+
+def _ensure_server() -> None:
+    from multiprocessing import forkserver
+
+    # As in this process, where a module may come from a folder that others do not look into.
+    search = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
+    with _environment({**_ONE_THREAD, **dict(zip(_SEARCH, (search, "1"), strict=True))}):
+        forkserver.ensure_running()
+
+
+@contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Open a pool whose processes keep to one thread each."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    saved = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    with ExitStack() as stack:
+        if _METHOD == "forkserver":
+            _ensure_server()  # whose environment they have
+        else:
+            stack.enter_context(_environment(_ONE_THREAD))
+        yield stack.enter_context(
+            ProcessPoolExecutor(
+                workers,
+                mp_context=get_context(_METHOD),
+                # The server has its own, be it ours or one that somebody else started.
+                initializer=_set_environment,
+                initargs=({**{name: os.environ.get(name) for name in _SEARCH}, **_ONE_THREAD},),
+            )
+        )
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for processes that are started meanwhile."""
+    saved = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield pool
+        yield
     finally:
-        for name, value in saved.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set_environment(saved)
+
+
+def _set_environment(wanted: Mapping[str, str | None]) -> None:
+    for name, value in wanted.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def sensible_workers(items: int, *, each: int) -> int:

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,12 @@ import pytest
 
 from matscreen import composition_screening, compositions, ranking
 from matscreen.buildability import assess_candidates, ruled_out, with_notes
-from matscreen.composition_screening import asked_for, eligible_mechanisms, rank_missing
+from matscreen.composition_screening import (
+    asked_for,
+    eligible_mechanisms,
+    rank_missing,
+    sensible_size,
+)
 from matscreen.config import load_screen
 from matscreen.descriptors.sets import featurize_formulas
 from matscreen.engines import Dask, Processes, open_client
@@ -211,6 +219,32 @@ def test_dask_gives_the_same_bytes_where_a_worker_is_killed(plan, work, serial, 
 def _digests(folder):
     files = sorted(Path(folder).iterdir())
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(1, 2_500), (10_000, 2_500), (100_000, 6_250), (1_000_000, 10_000)]
+)
+def test_a_partition_takes_fewer_where_there_are_few(count, size):
+    assert sensible_size(count) == size
+
+
+def test_a_rehearsal_loads_what_a_first_partition_needs(plan, work, tmp_path):
+    (tmp_path / "plan.pickle").write_bytes(
+        pickle.dumps((replace(plan, folder=str(tmp_path)), work))
+    )
+    code = (
+        "import pickle, sys, threading\n"
+        "import matscreen.rehearsal\n"
+        "before = set(sys.modules)\n"
+        "from matscreen.partitions import rank_part\n"
+        f"plan, work = pickle.load(open({str(tmp_path / 'plan.pickle')!r}, 'rb'))\n"
+        "rank_part(plan, work[0])\n"
+        "print(threading.active_count(), *sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    threads, *loaded = done.stdout.split()
+    assert int(threads) == 1
+    assert len(loaded) < 10, loaded
 
 
 def test_compositions_stand_alone_and_say_how_many():

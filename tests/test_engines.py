@@ -3,13 +3,14 @@
 import importlib
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from matscreen.engines import Processes, open_client, open_engine
 from matscreen.errors import InputError, MatscreenError
-from matscreen.parallel import map_chunks
+from matscreen.parallel import map_chunks, meanwhile
 
 
 def _die_once(marker: str) -> str:
@@ -23,6 +24,12 @@ def _die_once(marker: str) -> str:
 def _die(_item: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return 0
+
+
+def _die_elsewhere(pid: int) -> str:
+    if os.getpid() != pid:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
 
 
 @pytest.fixture
@@ -53,6 +60,11 @@ def test_a_process_that_is_killed_is_replaced(tmp_path, importable):
 def test_processes_that_die_every_time_end_in_a_message(importable):
     with pytest.raises(MatscreenError, match="fewer workers"):
         list(map_chunks(importable._die, [1, 2], workers=2))
+
+
+def test_a_call_whose_process_is_killed_is_made_here(importable):
+    with meanwhile(partial(importable._die_elsewhere, os.getpid()), workers=2) as result:
+        assert result() == "done"
 
 
 def test_what_is_no_scheduler_is_refused():
