@@ -205,12 +205,21 @@ def _list(attributes: Mapping[str, Any], key: str) -> list[Any]:
 def _array(attributes: Mapping[str, Any], key: str, reason: str) -> np.ndarray[Any, Any]:
     """Read a list of vectors; null, or null in it, is `reason`."""
     rows = _list(attributes, key)
-    if not rows or any(row is None or (isinstance(row, list) and None in row) for row in rows):
-        raise StructureError(reason, f"{key} is null or holds null")
     try:
-        return np.array(rows, dtype=np.float64)
+        found = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError):
-        raise StructureError("malformed", f"{key} is no list of vectors of numbers") from None
+        found = None
+    # NumPy reads null as NaN, so only where there is one it is looked for.
+    if (found is None or np.isnan(found).any() or not rows) and _lacks(rows):
+        raise StructureError(reason, f"{key} is null or holds null")
+    if found is None:
+        raise StructureError("malformed", f"{key} is no list of vectors of numbers")
+    return found
+
+
+def _lacks(rows: list[Any]) -> bool:
+    """Say whether there are no vectors, or null among them or in them."""
+    return not rows or any(row is None or (isinstance(row, list) and None in row) for row in rows)
 
 
 def _atomic_numbers(attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:

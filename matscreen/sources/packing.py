@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -120,8 +121,16 @@ class Packing:
             )
         return None
 
+    @cached_property
+    def _odd(self) -> np.ndarray:
+        """Which crystals have a flag, (n,)."""
+        usual = (self.filling >= FILLING[1]) & (self.filling <= FILLING[2])
+        return np.asarray(~usual | (self.gap > VACUUM).any(axis=1))
+
     def flags(self, i: int) -> tuple[str, ...]:
         """Return the flags of a crystal that the packing raises."""
+        if not self._odd[i]:
+            return ()
         filling, found = float(self.filling[i]), []
         if not FILLING[1] <= filling <= FILLING[2]:
             name = "loosely_packed" if filling < FILLING[1] else "densely_packed"

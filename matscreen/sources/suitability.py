@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
-
 from matscreen.errors import StructureError
 from matscreen.structures import Crystal
 
@@ -36,7 +34,7 @@ def check_scope(crystal: Crystal) -> None:
         raise StructureError(
             "too_large", f"{crystal.nsites} sites in the cell, at most {MAX_SITES} are taken"
         )
-    reason = out_of_scope(frozenset(np.unique(crystal.atomic_numbers).tolist()))
+    reason = out_of_scope(frozenset(crystal.atomic_numbers.tolist()))
     if reason is not None:
         code, text = reason
         raise StructureError(code, f"{crystal.formula} {text}")
