@@ -18,8 +18,20 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Without numba the function is returned as it is.
     """
+    return _compiled(function, nogil=False)
+
+
+def compiled_for_threads(function: Callable[..., Any]) -> Any:
+    """Do as `compiled`, and let other threads run meanwhile.
+
+    For a function that takes milliseconds: whoever lets others run waits for its turn afterwards.
+    """
+    return _compiled(function, nogil=True)
+
+
+def _compiled(function: Callable[..., Any], *, nogil: bool) -> Any:
     if not COMPILED:
         return function
     from numba import njit
 
-    return njit(cache=True, fastmath=False)(function)
+    return njit(cache=True, fastmath=False, nogil=nogil)(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -23,6 +24,7 @@ LOOSE_SYMPRECS: Final = (0.05, 0.1)
 EXACT: Final = 0.002
 """Operations of a group that a crystal was relaxed or refined in miss by less, Å."""
 _CHUNK: Final = 2000
+_AHEAD: Final = 100
 _FOR_A_WORKER: Final = 8000  # a process takes seconds to start, a fingerprint half a millisecond
 
 
@@ -87,7 +89,7 @@ def fingerprints(crystals: Sequence[Crystal]) -> list[Fingerprint | StructureErr
         return []
     volumes = np.abs(np.linalg.det(np.stack([crystal.lattice for crystal in crystals])))
     lengths = np.cbrt(volumes / [crystal.nsites for crystal in crystals]).tolist()
-    each = zip(crystals, distance_invariants(crystals), lengths, strict=True)
+    each = zip(crystals, _invariants_ahead(crystals), lengths, strict=True)
     return [_fingerprint(*one) for one in each]
 
 
@@ -108,6 +110,17 @@ def fingerprints_in_chunks(
 def workers_for(crystals: int) -> int:
     """Return how many processes are worth starting for some crystals."""
     return sensible_workers(crystals, each=_FOR_A_WORKER)
+
+
+def _invariants_ahead(crystals: Sequence[Crystal]) -> Iterator[FloatArray | StructureError]:
+    """Compute the invariants in a thread, while the symmetry of the crystals before is sought.
+
+    Compiled, they leave the interpreter alone, which the search for symmetry does not.
+    """
+    parts = (crystals[start : start + _AHEAD] for start in range(0, len(crystals), _AHEAD))
+    with ThreadPoolExecutor(1, thread_name_prefix="matscreen-invariants") as pool:
+        for found in pool.map(distance_invariants, parts):
+            yield from found
 
 
 def _fingerprint(

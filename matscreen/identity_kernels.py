@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from matscreen.compiled import compiled
+from matscreen.compiled import compiled, compiled_for_threads
 from matscreen.invariant_settings import (
     ATTEMPTS,
     GROWTH,
@@ -53,7 +53,7 @@ def largest_misfit(
     return float(np.sqrt(largest))
 
 
-@compiled
+@compiled_for_threads
 def fill(
     lattices: FloatArray,
     species: IntArray,
