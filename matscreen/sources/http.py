@@ -7,12 +7,14 @@ import ipaddress
 import json
 import math
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -269,6 +271,12 @@ class JsonClient:
 
 class _BrokenError(Exception):
     """An answer that should be JSON and is not."""
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Return what servers prove themselves by; reading it anew for each client takes 20 ms."""
+    return httpx.create_ssl_context()
 
 
 def short_url(url: str) -> str:

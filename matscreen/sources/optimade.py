@@ -21,7 +21,7 @@ from matscreen.errors import InputError, SourceError, StructureError
 from matscreen.sources.base import Failure, Page, SourceItem
 from matscreen.sources.disorder import DisorderError
 from matscreen.sources.element_lists import symbols
-from matscreen.sources.http import HostGates, JsonClient, Politeness, Retry
+from matscreen.sources.http import HostGates, JsonClient, Politeness, Retry, certificates
 from matscreen.sources.optimade_entries import entry_id, entry_licence, parse
 from matscreen.sources.optimade_pager import Pager
 from matscreen.sources.optimade_providers import (
@@ -184,7 +184,9 @@ class OptimadeSource:
     async def _pager(self, stack: AsyncExitStack) -> Pager:
         client = self.client
         if client is None:
-            client = httpx.AsyncClient(timeout=_TIMEOUT, headers={"User-Agent": _USER_AGENT})
+            client = httpx.AsyncClient(
+                timeout=_TIMEOUT, headers={"User-Agent": _USER_AGENT}, verify=certificates()
+            )
             await stack.enter_async_context(client)
         return Pager(
             http=JsonClient(client, self.retry, self.gates or HostGates(), self.sleep),
