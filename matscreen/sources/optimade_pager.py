@@ -65,10 +65,10 @@ class Pager:
         taken = pages = idle = 0
         while True:
             try:
-                visited.add(url)
                 if document is None and pages == 0:
                     url, document = await self._resumed(url)
                 elif document is None:
+                    visited.add(url)  # the page may be asked for by another address
                     url, document = await self._linked(url)
             except SourceError as error:
                 raise SourceError(f"{error} (after {pages} pages, {taken} structures)") from error
