@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from matscreen import tables
 
 if TYPE_CHECKING:
+    from matscreen.appending import Appender
     from matscreen.sources.streams import RawPage, Stream
     from matscreen.store import Store
 
@@ -118,14 +119,23 @@ def next_reading(stored: Position | None, query: str, *, refresh: bool = False) 
 
 
 def write_position(
-    store: Store,
+    cursors: Appender,
     position: Position,
     stream: Stream,
     source: str,
     raw: RawPage,
     ids: tuple[str, ...],
 ) -> None:
-    """Write the row that says a page is stored."""
+    """Write the row that says a page is stored.
+
+    Args:
+        cursors: Adds to the table `cursors`.
+        position: Where the query stands after the page.
+        stream: The query.
+        source: Name of the database.
+        raw: The page.
+        ids: Structures on it.
+    """
     row: dict[str, Any] = {
         "query": position.query,
         "source": source,
@@ -142,4 +152,4 @@ def write_position(
         "structure_ids": list(dict.fromkeys(ids)),
         "at": datetime.now(UTC),
     }
-    store.append("cursors", tables.from_rows("cursors", [row]))
+    cursors.append(tables.from_rows("cursors", [row]))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from matscreen import tables
+from matscreen.appending import Appender
 from matscreen.errors import StoreError, StructureError
 from matscreen.file_lock import lock
 from matscreen.identity import Identity
@@ -58,27 +60,26 @@ class Change:
     """Rows of one table that wait to be written.
 
     Attributes:
-        store: The store.
-        name: The table.
+        table: The table.
         new: Rows to append.
         changed: Rows to merge.
         gone: Rows to remove.
     """
 
-    store: Store
-    name: str
+    table: KeyedTable
     new: Sequence[_Row] = ()
     changed: Sequence[_Row] = ()
     gone: Sequence[_Row] = ()
 
     def commit(self) -> None:
         """Write them."""
+        store, name = self.table.store, self.table.name
         if self.gone:
-            self.store.remove(self.name, tables.from_rows(self.name, self.gone))
+            store.remove(name, tables.from_rows(name, self.gone))
         if self.new:
-            self.store.append(self.name, tables.from_rows(self.name, self.new))
+            self.table.appender.append(tables.from_rows(name, self.new))
         if self.changed:
-            self.store.upsert(self.name, tables.from_rows(self.name, self.changed))
+            store.upsert(name, tables.from_rows(name, self.changed))
 
 
 @dataclass
@@ -98,6 +99,11 @@ class KeyedTable:
     alone: bool
     _known: dict[_Key, _Key] = field(default_factory=dict)
     _learned: set[str] = field(default_factory=set)
+
+    @cached_property
+    def appender(self) -> Appender:
+        """What adds rows."""
+        return Appender(self.store, self.name)
 
     def learn(self, column: str, value: str) -> None:
         """Read the keys of the stored rows that have a value in a column, once."""
@@ -136,14 +142,14 @@ class KeyedTable:
             self._known[self._key(row)] = self._value(row)
         if not self.alone:
             new, changed = [], [*new, *changed]
-        return Change(self.store, self.name, new=new, changed=changed)
+        return Change(self, new=new, changed=changed)
 
     def without(self, rows: Sequence[_Row]) -> Change:
         """Say what `remove` would remove, and count it as gone from now on."""
         gone = [row for row in unique_rows(self.name, rows) if self.knows(row)]
         for row in gone:
             del self._known[self._key(row)]
-        return Change(self.store, self.name, gone=gone)
+        return Change(self, gone=gone)
 
     def _key(self, row: _Row) -> _Key:
         return tuple(row.get(name) for name in tables.KEYS[self.name])

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from matscreen.appending import Appender
 from matscreen.errors import MatscreenError, SourceError
 from matscreen.pull_cursors import Position, next_reading, read_position, write_position
 from matscreen.pull_writing import Outcome, PageWriter, failure_id, only_writer
@@ -173,7 +174,10 @@ def _read(
 
     with only_writer(store) as alone, _uncollected():
         if isinstance(source, Streaming):
-            readings = [_start(store, stream, refresh=refresh) for stream in source.streams()]
+            cursors = Appender(store, "cursors")
+            readings = [
+                _start(store, stream, cursors, refresh=refresh) for stream in source.streams()
+            ]
             return _read_streams(readings, partial(_writer, store, alone, ordering), watch)
         with _writer(store, alone, ordering) as writer:
             return _read_pages(writer, source, watch)
@@ -244,7 +248,7 @@ def _settled_after(pages: Iterator[Page], behind: WriteBehind) -> Iterator[Page]
 class _Reading:
     """One stream on its way into the store."""
 
-    store: Store
+    cursors: Appender
     stream: Stream
     position: Position
     tally: Tally
@@ -261,7 +265,7 @@ class _Reading:
         def write() -> None:
             prepared.store()
             # Only a page that is stored whole is never asked for again.
-            write_position(self.store, position, self.stream, source, raw, outcome.ids)
+            write_position(self.cursors, position, self.stream, source, raw, outcome.ids)
             if self.cache is not None:
                 self.cache.drop(raw.url)
 
@@ -321,7 +325,7 @@ def _read_streams(
     return [reading.tally for reading in readings], errors
 
 
-def _start(store: Store, stream: Stream, *, refresh: bool) -> _Reading:
+def _start(store: Store, stream: Stream, cursors: Appender, *, refresh: bool) -> _Reading:
     position = next_reading(read_position(store, stream.query), stream.query, refresh=refresh)
     cache = _page_cache(store, stream.query)
     resumed = position.pages > 0
@@ -337,7 +341,7 @@ def _start(store: Store, stream: Stream, *, refresh: bool) -> _Reading:
         seen=position.entries,
         failed_in_all=position.failed,
     )
-    return _Reading(store, placed, position, tally, cache)
+    return _Reading(cursors, placed, position, tally, cache)
 
 
 def _page_cache(store: Store, query: str) -> PageCache | None:

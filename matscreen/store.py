@@ -172,9 +172,19 @@ class Store:
         """Return the Delta version of a table, -1 when it was never written."""
         return int(self._open(name).version()) if self.exists(name) else -1
 
-    def append(self, name: str, table: pa.Table) -> None:
-        """Add rows; new columns are added to the table."""
-        self._write(name, table, "append")
+    def append(self, name: str, table: pa.Table, *, opened: DeltaTable | None = None) -> None:
+        """Add rows; new columns are added to the table.
+
+        Args:
+            name: Table.
+            table: New rows.
+            opened: The table as `opened` gave it: only what was committed since is looked at.
+        """
+        self._write(name, table, "append", opened)
+
+    def opened(self, name: str) -> DeltaTable:
+        """Open a table that has been written, for an `Appender`."""
+        return self._open(name)
 
     def replace(self, name: str, table: pa.Table) -> None:
         """Replace the whole table, schema included."""
@@ -264,7 +274,9 @@ class Store:
     def _checked(self, name: str, table: pa.Table) -> pa.Table:
         return tables.check(name, table) if name in tables.SCHEMAS else table
 
-    def _write(self, name: str, table: pa.Table, mode: str) -> None:
+    def _write(
+        self, name: str, table: pa.Table, mode: str, opened: DeltaTable | None = None
+    ) -> None:
         from deltalake import write_deltalake
 
         rows = self._checked(name, table)
@@ -273,6 +285,10 @@ class Store:
         schema_mode = {"append": "merge", "overwrite": "overwrite"}.get(mode)
 
         def write() -> None:
+            if opened is not None:
+                opened.update_incremental()
+                write_deltalake(opened, rows, mode=mode, schema_mode=schema_mode)
+                return
             write_deltalake(
                 self.uri(name), rows, mode=mode, schema_mode=schema_mode, configuration=KEPT
             )
