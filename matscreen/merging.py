@@ -1,7 +1,8 @@
 """Finished partitions merged into one ranking, a window of rows at a time.
 
 Ranks, the best ten of each draw and the Pareto front are those of a ranking of all rows at once:
-the best of the union are among the bests of the parts. Memory grows by 26 bytes a row.
+the best of the union are among the bests of the parts. Memory grows by a hundred bytes a row while
+rows are put in order, then by one row group and one footer (2 MB) a partition.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from matscreen.atomic import replacing
 from matscreen.buildability import UNITS
 from matscreen.monte_carlo import SPLITS, Leaders
-from matscreen.part_files import ROW_GROUP, PartFolder
+from matscreen.part_files import PartFolder
 from matscreen.partitions import LEADERS, ROWS, best_of_draws
 from matscreen.ranking import LEADING_COLUMNS, column_units
 from matscreen.shipped import Progress
@@ -141,11 +142,14 @@ def _order(
 ) -> tuple[_Order, dict[str, int]]:
     """Return where every row stands, and the best structure of each mechanism."""
     keys = [_keys(folder, name, mechanisms, number) for number, name in enumerate(names)]
-    key = {column: np.concatenate([part[column] for part in keys]) for column in keys[0]}
+    # Column by column: what has been put together or in order takes no memory twice.
+    key = {column: np.concatenate([part.pop(column) for part in keys]) for column in list(keys[0])}
     sequence = np.lexsort((key["mechanism"], key["id"], key["energy"], ~key["feasible"]))
-    key = {column: values[sequence] for column, values in key.items()}
-    within = np.zeros(len(sequence), dtype=np.int32)
-    p_top = np.zeros(len(sequence))
+    for column in key:
+        key[column] = key[column][sequence]
+    del sequence
+    within = np.zeros(len(key["id"]), dtype=np.int32)
+    p_top = np.zeros(len(within))
     best: dict[str, int] = {}
     for number, name in enumerate(mechanisms):
         mine = np.flatnonzero(key["mechanism"] == number)
@@ -221,22 +225,28 @@ def _windows(folder: PartFolder, names: Sequence[str], order: _Order) -> Iterato
 
 
 class _Reader:
-    """Reads a file front to back, any number of rows at a time."""
+    """Reads a file front to back, any number of rows at a time; holds one row group."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
-        self._batches = file.iter_batches(batch_size=ROW_GROUP)
+        self._file = file
+        self._next = 0
         self._held: pa.Table | None = None
 
     def take(self, count: int) -> pa.Table:
         """Return the next rows."""
         import pyarrow as pa
 
-        held = [self._held] if self._held is not None else []
-        while sum(table.num_rows for table in held) < count:
-            held.append(pa.Table.from_batches([next(self._batches)]))
-        everything = pa.concat_tables(held)
-        self._held = everything.slice(count)
-        return everything.slice(0, count)
+        found: list[pa.Table] = []
+        while count:
+            if self._held is None or not self._held.num_rows:
+                # One group and in this thread: ahead of a row group, and in threads, the memory
+                # of hundreds of files together is several times that of the rows.
+                self._held = self._file.read_row_group(self._next, use_threads=False)
+                self._next += 1
+            found.append(self._held.slice(0, count))
+            self._held = self._held.slice(found[-1].num_rows)
+            count -= found[-1].num_rows
+        return pa.concat_tables(found)
 
 
 def _finished(window: pa.Table, order: _Order, rows: slice) -> pa.Table:

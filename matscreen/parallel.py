@@ -102,8 +102,14 @@ def meanwhile(call: Callable[[], _Result], *, workers: int) -> Iterator[Callable
     from concurrent.futures.process import BrokenProcessPool
 
     with ThreadPoolExecutor(1) as thread, _pool(1) as pool:
-        # From a thread: where the server still loads its module, a process waits for it to start.
-        future = thread.submit(lambda: pool.submit(call).result())
+
+        def made() -> _Result:
+            found = pool.submit(call).result()
+            pool.shutdown(wait=False)  # its memory is needed elsewhere
+            return found
+
+        # In a thread: where the server still loads its module, a process waits for it to start.
+        future = thread.submit(made)
 
         def result() -> _Result:
             try:
