@@ -20,7 +20,7 @@ from matscreen.surrogates.domain import (
     held_out_elements,
     out_of_fold_distance,
 )
-from matscreen.surrogates.extrapolation import extrapolate
+from matscreen.surrogates.extrapolation import Narrowing, extrapolate
 from matscreen.surrogates.kernel import KernelSettings, choose_settings
 from matscreen.surrogates.metric import ROUNDS, learn_metric
 from matscreen.surrogates.space import Space
@@ -72,6 +72,7 @@ class Fitted:
         selection: Interval score of each model and scale that was tried.
         n_splits: Number of folds.
         fallback: Why only a constant was fitted, or None.
+        narrowing: Error of the model of all rows over that of the folds.
         extrapolation: What was measured on left-out elements and on fewer labels.
     """
 
@@ -87,6 +88,7 @@ class Fitted:
     selection: Mapping[str, float]
     n_splits: int
     fallback: str | None
+    narrowing: Narrowing
     extrapolation: Mapping[str, Any]
 
 
@@ -182,6 +184,7 @@ def _fit_constant(
         selection={},
         n_splits=len(folds),
         fallback=fallback,
+        narrowing=Narrowing(),
         extrapolation={},
     )
 
@@ -227,6 +230,7 @@ def _fit_model(
         y,
         groups,
         half=half[_AT_LEVEL],
+        sizes=sizes[kind],
         landmarks=landmarks,
         landmark_rows=drawn,
         settings=settings,
@@ -243,7 +247,7 @@ def _fit_model(
         else {},
         constant=float(np.median(y)),
         scale=uncertainty.fit_scale(kind, rows, residual, columns=columns, seed=seed),
-        calibration=calibration.scaled(found.full_factor)
+        calibration=calibration.scaled(found.narrowing.at(calibration.centers))
         if chosen and len(y) >= NARROWED_FROM
         else calibration,
         parts=uncertainty.fit_parts(residual, spread),
@@ -252,9 +256,10 @@ def _fit_model(
         selection=models | {f"error {name}": value for name, value in scales.items()},
         n_splits=len(folds),
         fallback=None,
+        narrowing=found.narrowing,
         extrapolation={
             "held_out_elements": held_out_elements(domain, found.left_out),
-            "error_of_all_rows_over_out_of_fold": found.full_factor,
+            "error_of_all_rows_over_out_of_fold": found.narrowing.overall,
             "error_after_doubling_labels": found.doubling_factor,
         },
     )

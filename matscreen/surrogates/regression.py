@@ -219,9 +219,8 @@ class _Core:
         off the bound may be fewer than that.
         """
         found, n_fitted = self.fitted.calibration, len(self.fitted.out_of_fold.center)
-        factor = self.fitted.extrapolation.get("error_of_all_rows_over_out_of_fold", 1.0)
         late = n_fitted < NARROWED_FROM <= n_labels and bool(self.fitted.weights)
-        return found.scaled(float(factor)) if late else found
+        return found.scaled(self.fitted.narrowing.at(found.centers)) if late else found
 
 
 def _fit(space: Space, rows: _Rows, labels: Sequence[str], *, seed: int) -> _Core:

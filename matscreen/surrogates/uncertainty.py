@@ -151,8 +151,8 @@ class Calibration:
             factor = (1.0 - share) * factor + share * self.factors[right]
         return np.asarray(np.interp(np.log(sizes), self.centers, factor) * sizes)
 
-    def scaled(self, by: float) -> Calibration:
-        """Return a calibration of wider or narrower intervals."""
+    def scaled(self, by: FloatArray) -> Calibration:
+        """Return a calibration of wider or narrower intervals, by one factor a window, (w,)."""
         return replace(self, factors=self.factors * by)
 
     @classmethod
@@ -275,12 +275,16 @@ def fit_label_error(values: FloatArray, std: FloatArray) -> LabelError:
 def conformal_quantile(
     scores: FloatArray, groups: Sequence[Any] | np.ndarray[Any, Any], *, level: float = LEVEL
 ) -> float:
-    """Return the score that covers a row of a new group with probability `level`.
+    """Return the score that covers a new row with probability `level`, by groups and by rows.
 
     Hierarchical conformal prediction (Lee, Barber, Willett 2023): the G groups and the new one are
     exchangeable, rows are so only within their group. A row of a group of size m weighs
     1 / (m (G + 1)) and infinity weighs 1 / (G + 1). With groups of one row this is the usual
     ceil((n + 1) level)-th smallest score.
+
+    That promise is about groups: if those of many rows are the harder ones, fewer than `level` of
+    all rows are covered. So the quantile is at least that of rows that weigh alike,
+    G / (n (G + 1)).
 
     Args:
         scores: Score of each row, (n,).
@@ -300,7 +304,8 @@ def conformal_quantiles(
     _, member, size = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     weight = 1.0 / (size[member] * (len(size) + 1.0))
     order = np.argsort(scores, kind="stable")
-    reached = np.cumsum(weight[order])
+    by_rows = np.arange(1, len(scores) + 1) * (len(size) / (len(size) + 1.0) / len(scores))
+    reached = np.minimum(np.cumsum(weight[order]), by_rows)
     # The tolerance keeps sums of thirds and tenths from skipping one score.
     positions = np.searchsorted(reached, levels - 1e-9)
     return np.append(scores[order], math.inf)[np.minimum(positions, len(scores))]

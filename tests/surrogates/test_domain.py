@@ -115,6 +115,7 @@ def test_elements_unlike_all_others_are_found_out():
         y,
         groups,
         half=np.full(len(y), 1.0),
+        sizes=np.full(len(y), 1.0),
         landmarks=landmarks,
         landmark_rows=rows,
         settings=KernelSettings(rounds=0, noise=0.01),
@@ -125,4 +126,4 @@ def test_elements_unlike_all_others_are_found_out():
     assert len(found.left_out.score) == 2 * len(y)
     far = found.left_out.distance > np.quantile(found.left_out.distance, 0.93)
     assert found.left_out.score[far].mean() > 3.0 * found.left_out.score[~far].mean()
-    assert 0.85 <= found.full_factor <= 1.0
+    assert 0.85 <= found.narrowing.overall <= 1.0

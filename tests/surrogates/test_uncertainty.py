@@ -77,6 +77,16 @@ def test_a_new_group_is_covered_as_promised():
     assert np.mean(hits) > 0.9 - 3 * np.std(hits) / np.sqrt(len(hits))
 
 
+def test_rows_are_covered_as_promised_where_crowded_groups_are_the_harder_ones():
+    rng = np.random.default_rng(4)
+    sizes = rng.choice([1, 6], size=4000)
+    score = np.abs(rng.normal(size=sizes.sum())) * np.repeat(np.where(sizes == 6, 2.0, 1.0), sizes)
+    groups = np.repeat(np.arange(4000), sizes)
+    known = groups < 2000
+    quantile = conformal_quantile(score[known], groups[known])
+    assert np.mean(score[~known] <= quantile) == pytest.approx(0.9, abs=0.012)
+
+
 def test_an_interval_does_not_see_the_residuals_of_its_own_fold():
     rng = np.random.default_rng(0)
     residual = np.abs(rng.normal(size=60))
@@ -159,7 +169,7 @@ def test_half_widths_grow_with_the_level_and_scale():
     widths = [found.half_widths(np.ones(1), level=float(level))[0] for level in LEVELS]
     assert (np.diff(widths) > 0).all()
     assert found.half_widths(np.ones(1))[0] == pytest.approx(2.0)
-    assert found.scaled(0.5).half_widths(np.ones(1))[0] == pytest.approx(1.0)
+    assert found.scaled(np.array([0.5])).half_widths(np.ones(1))[0] == pytest.approx(1.0)
 
 
 def test_the_variance_splits_into_what_disagreement_explains_and_the_rest():
