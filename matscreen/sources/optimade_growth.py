@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-OPENING: Final = 100
+OPENING: Final = 200
 """Entries of the first page."""
 
 
@@ -28,7 +28,7 @@ def grown_limit(link: str, largest: int) -> int | None:
 
     The position in a link can stand for anything, such as a number of pages of that size. Only one
     that counts entries (`page_offset`) allows another size, and only where it proves to: after
-    pages of 100, 200, ... entries the offset is the number of entries so far. So the link alone
+    pages of 200, 400, ... entries the offset is the number of entries so far. So the link alone
     tells, also when a reading goes on after a crash.
 
     Args:
@@ -36,9 +36,9 @@ def grown_limit(link: str, largest: int) -> int | None:
         largest: Page limit to grow to.
 
     Examples:
-        >>> grown_limit("https://example.org/v1/structures?page_limit=100&page_offset=100", 500)
-        200
-        >>> grown_limit("https://example.org/v1/structures?page_limit=100&page_number=2", 500)
+        >>> grown_limit("https://example.org/v1/structures?page_limit=200&page_offset=200", 500)
+        400
+        >>> grown_limit("https://example.org/v1/structures?page_limit=200&page_number=2", 500)
     """
     asked = {name: value for name, value in httpx.URL(link).params.items() if name[:5] == "page_"}
     if asked.keys() != {"page_limit", "page_offset"}:

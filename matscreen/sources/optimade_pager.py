@@ -150,7 +150,7 @@ class Pager:
         """Fetch the first page.
 
         Where the link in a small one does not allow larger pages after it, a large one is fetched
-        in its place: better a hundred entries twice than pages of a hundred to the end.
+        in its place: better some entries twice than small pages to the end.
         """
         first = await self._first_address()
         largest = min(self.page_limit, self.max_items or self.page_limit)
