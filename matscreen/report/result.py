@@ -199,6 +199,11 @@ class ScreenResult:
         found = self._places.get((candidate.structure_id, candidate.mechanism))
         return {} if found is None else dict(self.ranking.iloc[found])
 
+    def value_of(self, candidate: Candidate, column: str) -> Any:
+        """Return one column of the ranking for a candidate; None when it is not in it."""
+        found = self._places.get((candidate.structure_id, candidate.mechanism))
+        return None if found is None else self.ranking[column].iloc[found]
+
     @cached_property
     def _places(self) -> dict[tuple[str, str], int]:
         keys = zip(

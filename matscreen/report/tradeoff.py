@@ -110,7 +110,7 @@ def trade_offs(result: ScreenResult) -> tuple[TradeOff, ...]:
             for row in result.feasible
             if row.mechanism == name
             and row.nominal > 0.0
-            and math.isfinite(value := _number(result.row_of(row).get(trade.column)))
+            and math.isfinite(value := _number(result.value_of(row, trade.column)))
             and (value > 0.0 or trade.scale != "s")
         ]
         if len(pairs) < 2:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,3 +56,9 @@ def test_sensitivity_is_that_of_the_named_candidate(result):
     best = result.candidates[0]
     assert result.sensitivity(best) == {"stated": 0.84, "independent": 0.17, "shared": 0.99}
     assert result.sensitivity(result.candidates[5]) == {}
+
+
+def test_one_value_of_a_candidate_is_that_of_its_row(result):
+    for row in result.candidates[:5]:
+        assert result.value_of(row, "energy_floor_J") == result.row_of(row)["energy_floor_J"]
+    assert result.value_of(dataclasses.replace(row, structure_id="none"), "energy_floor_J") is None
