@@ -7,7 +7,6 @@ the URL, so that none is ever shown.
 
 from __future__ import annotations
 
-import errno
 import random
 import re
 import time
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from matscreen import table_files, tables
 from matscreen.errors import StoreError
+from matscreen.store_faults import advice_for, advice_to_read, brief
 from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Store:
         try:
             return bool(DeltaTable.is_deltatable(self.uri(name)))
         except (DeltaError, OSError) as error:
-            raise StoreError(f"cannot look at the store {self.root}: {_brief(error)}") from error
+            raise StoreError(f"cannot look at the store {self.root}: {brief(error)}") from error
 
     def names(self) -> list[str]:
         """Return the names of the tables that have been written, sorted."""
@@ -108,7 +108,7 @@ class Store:
                 fs.FileSelector("", allow_not_found=True)
             )
         except OSError as error:
-            raise StoreError(f"cannot look at the store {self.root}: {_brief(error)}") from error
+            raise StoreError(f"cannot look at the store {self.root}: {brief(error)}") from error
         folders = (each.base_name for each in listed if each.type == fs.FileType.Directory)
         return sorted(name for name in folders if self.exists(name))
 
@@ -261,14 +261,9 @@ class Store:
         return DeltaTable(self.uri(name))
 
     def _unreadable(self, name: str, error: Exception) -> StoreError:
-        if "minimum reader version" in str(error) or "reader feature" in str(error).lower():
-            advice = "a newer program has written it: update matscreen and deltalake"
-        elif isinstance(error, FileNotFoundError):
-            advice = "a file of it is gone: restore the folder from a copy, or run its stage again"
-        else:
-            advice = "`matscreen doctor` looks at every table"
         return StoreError(
-            f"table {name!r} in {self.root} cannot be read ({advice}): {_brief(error)}"
+            f"table {name!r} in {self.root} cannot be read ({advice_to_read(error)}): "
+            f"{brief(error)}"
         )
 
     def _checked(self, name: str, table: pa.Table) -> pa.Table:
@@ -309,13 +304,15 @@ class Store:
             except CommitFailedError as error:
                 if attempt == _ATTEMPTS - 1:
                     message = (
-                        f"{name}: other writers won {_ATTEMPTS} times in a row; {_brief(error)}"
+                        f"{name}: other writers won {_ATTEMPTS} times in a row; {brief(error)}"
                     )
                     raise StoreError(message) from error
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 4))
             except (DeltaError, OSError) as error:
-                reason = _brief(error)
-                message = f"cannot write table {name!r} in {self.root}: {reason}{_advice(reason)}"
+                reason = brief(error)
+                message = (
+                    f"cannot write table {name!r} in {self.root}: {reason}{advice_for(reason)}"
+                )
                 raise StoreError(message) from error
             else:
                 return
@@ -383,31 +380,6 @@ def _place(root: str) -> str:
             "in reports and logs; give them through the environment (AWS_ACCESS_KEY_ID, ...)"
         )
     return unquote(parts.path) if scheme == "file" else parts.geturl()
-
-
-def _brief(error: Exception) -> str:
-    """Return a library's message in one line, without colours and the trace of its insides."""
-    text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error))
-    text = " ".join(re.split(r"\n\s*0: ", text, maxsplit=1)[0].split())
-    return text[:400] or type(error).__name__
-
-
-def _advice(reason: str) -> str:
-    """Return what to do about an error of the operating system; its number is in the message."""
-    number = re.search(r"\(os error (\d+)\)", reason)
-    advice = _ADVICE.get(int(number[1])) if number else None
-    return f"; {advice}. What was written before is whole" if advice else ""
-
-
-_NOT_HERE: Final = "give a store that may be written (--store)"
-_ADVICE: Final = {
-    errno.ENOSPC: "free some space (`matscreen store vacuum` says how much the store can give)",
-    errno.EDQUOT: "free some of your quota, or give a store elsewhere (--store)",
-    errno.EFBIG: "raise the limit on the size of files, or give a store elsewhere (--store)",
-    errno.EROFS: _NOT_HERE,
-    errno.EACCES: _NOT_HERE,
-    errno.EPERM: _NOT_HERE,
-}
 
 
 def _same(keys: Sequence[str]) -> str:
