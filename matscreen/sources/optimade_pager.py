@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,7 +14,6 @@ import httpx
 from matscreen.errors import InputError, SourceError
 from matscreen.sources.http import JsonClient, NoAnswerError, RefusedError, short_url
 from matscreen.sources.optimade_entries import STRUCTURE_FIELDS, entry_id, wanted_fields
-from matscreen.sources.optimade_growth import OPENING, grown_limit, opening_limit, with_limit
 from matscreen.sources.optimade_query import changed_since, provider_fields
 from matscreen.sources.streams import PageCache, RawPage
 
@@ -32,8 +31,7 @@ class Pager:
         http: How to fetch.
         base_url: Versioned base URL.
         filter: OPTIMADE filter; an empty one takes everything.
-        page_limit: Most entries to ask for at once; the first pages are smaller, unless the
-            reading is limited, and one that is too large for the server is lowered.
+        page_limit: Entries to ask for at once; lowered until the server agrees.
         max_pages: Stop after this many pages.
         max_items: Stop with the page that brings this many entries.
         cursor: Where to go on; None starts at the first page.
@@ -59,7 +57,7 @@ class Pager:
             InputError: The filter names a provider field that this server does not have.
         """
         licence = _licence(await self._info("info"))
-        url, document = (self.cursor, None) if self.cursor else await self._opening()
+        url, document = (self.cursor, None) if self.cursor else await self._first()
         visited: set[str] = set()
         seen: set[str] = set()
         taken = pages = idle = 0
@@ -67,9 +65,7 @@ class Pager:
             try:
                 if document is None and pages == 0:
                     url, document = await self._resumed(url)
-                elif document is None:
-                    visited.add(url)  # the page may be asked for by another address
-                    url, document = await self._linked(url)
+                document = document or await self._get(url)
             except SourceError as error:
                 raise SourceError(f"{error} (after {pages} pages, {taken} structures)") from error
             visited.add(url)
@@ -122,86 +118,47 @@ class Pager:
         document = await self.http.get(f"{self.base_url}/structures", params)
         return _count(document, "data_returned"), _count(document, "data_available")
 
-    async def _get(self, url: str, *, attempts: int | None = None) -> dict[str, Any]:
+    async def _get(
+        self, url: str, params: Mapping[str, str] | None = None, *, attempts: int | None = None
+    ) -> dict[str, Any]:
         """Fetch a listing, or take it from those that wait to be stored."""
-        kept = self.cache.get(url) if self.cache else None
+        address = str(httpx.URL(url, params=dict(params))) if params else url
+        kept = self.cache.get(address) if self.cache else None
         if kept is not None:
             return dict(kept)
-        answer = await self.http.fetch(url, attempts=attempts)
+        answer = await self.http.fetch(address, attempts=attempts)
         if not isinstance(answer.document.get("data"), list):
             raise SourceError(f"{short_url(url)} is no OPTIMADE listing: its data is no list")
         if self.cache:
-            self.cache.put(url, answer.content)
+            self.cache.put(address, answer.content)
         return answer.document
 
     async def _resumed(self, url: str) -> tuple[str, dict[str, Any]]:
         """Fetch the page of a cursor; one that the server no longer knows starts anew."""
         try:
-            return await self._linked(url)
+            return url, await self._get(url)
         except RefusedError:
-            return await self._opening()
+            return await self._first()
 
-    @property
-    def _grows(self) -> bool:
-        """Say whether pages begin small; a limited reading is not cut into more pages."""
-        return self.max_pages is None and self.max_items is None
-
-    async def _opening(self) -> tuple[str, dict[str, Any]]:
-        """Fetch the first page.
-
-        Where the link in a small one does not allow larger pages after it, a large one is fetched
-        in its place: better some entries twice than small pages to the end.
-        """
-        first = await self._first_address()
-        largest = min(self.page_limit, self.max_items or self.page_limit)
-        limit = opening_limit(largest) if self._grows else largest
-        url, document = await self._negotiated(first, limit)
-        if not limit < largest or len(document["data"]) != OPENING:
-            return url, document
-        try:
-            following = _next_url(document, url)
-        except SourceError:
-            return url, document  # whoever follows the link says what is wrong with it
-        if following is None or grown_limit(following, largest) is not None:
-            return url, document
-        found = await self._negotiated(first, largest)
-        if self.cache:
-            self.cache.drop(url)
-        return found
-
-    async def _linked(self, url: str) -> tuple[str, dict[str, Any]]:
-        """Fetch the page of a link, with a larger page limit where that is allowed."""
-        limit = grown_limit(url, self.page_limit) if self._grows else None
-        if limit is not None:
-            try:
-                return await self._negotiated(lambda size: with_limit(url, size), limit)
-            except RefusedError:  # perhaps the link is good only as it is
-                pass
-        return url, await self._get(url)
-
-    async def _first_address(self) -> Callable[[int], str]:
-        """Return what gives the address of the first page for a page limit."""
+    async def _first(self) -> tuple[str, dict[str, Any]]:
+        """Fetch the first page with the largest page limit that the server accepts."""
         offered = await self._fields()
-        since = self.since if await self._compares_dates(offered) else None
-        fields = {"response_fields": ",".join((*STRUCTURE_FIELDS, *wanted_fields(offered)))}
-        asked = changed_since(self.filter, since) if since else self.filter
-        wanted = {"filter": asked} if asked else {}
         url = f"{self.base_url}/structures"
-        return lambda limit: str(
-            httpx.URL(url, params={"page_limit": str(limit), **fields, **wanted})
-        )
-
-    async def _negotiated(
-        self, address: Callable[[int], str], limit: int
-    ) -> tuple[str, dict[str, Any]]:
-        """Fetch a page with the largest page limit, up to this one, that the server accepts."""
+        limit = min(self.page_limit, self.max_items or self.page_limit)
+        since = self.since if await self._compares_dates(offered) else None
         while True:
+            params = {
+                "page_limit": str(limit),
+                "response_fields": ",".join((*STRUCTURE_FIELDS, *wanted_fields(offered))),
+            }
+            asked = changed_since(self.filter, since) if since else self.filter
+            if asked:
+                params["filter"] = asked
             smaller = _smaller_page(limit)
-            url = address(limit)
             try:
                 # A page that is too much for the server is not insisted on.
                 attempts = _ATTEMPTS_OF_LARGE_PAGES if smaller else None
-                document = await self._get(url, attempts=attempts)
+                document = await self._get(url, params, attempts=attempts)
             except RefusedError as refusal:
                 lower = lower_limit(refusal, limit)
                 if lower is None:
@@ -212,7 +169,7 @@ class Pager:
                     raise
                 limit = smaller
             else:
-                return url, document
+                return str(httpx.URL(url, params=params)), document
 
     async def _compares_dates(self, offered: Mapping[str, Any]) -> bool:
         """Say whether the server can tell what changed; if not, all is read again.

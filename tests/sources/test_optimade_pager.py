@@ -9,9 +9,8 @@ import pytest
 from matscreen.errors import SourceError
 from matscreen.sources.http import Retry
 from matscreen.sources.optimade import OptimadeSource
-from matscreen.sources.optimade_growth import grown_limit
 from tests.sources.optimade_data import COORDS
-from tests.sources.optimade_transport import ALL, BASE, SEVEN, Database, entry, names
+from tests.sources.optimade_transport import ALL, BASE, SEVEN, Database, names
 
 
 def until_error(source: OptimadeSource) -> tuple[list, SourceError]:
@@ -85,7 +84,7 @@ def test_page_limit_is_lowered_until_the_server_agrees(source, told: bool) -> No
 
     assert names(source(silent, page_limit=300).pages()) == ALL
     tried = [int(url.params["page_limit"]) for url in database.requests]
-    assert tried == ([200, 5, 5] if told else [200, 100, 50, 20, 10, *[1] * 7])
+    assert tried == ([300, 5, 5] if told else [300, 200, 100, 50, 20, 10, *[1] * 7])
 
 
 def test_a_server_that_breaks_down_under_large_pages_gets_small_ones(source, waits) -> None:
@@ -99,116 +98,8 @@ def test_a_server_that_breaks_down_under_large_pages_gets_small_ones(source, wai
 
     assert names(source(weak, page_limit=500).pages()) == ALL
     tried = [int(url.params["page_limit"]) for url in database.requests]
-    assert tried == [200] * 3 + [100] * 3 + [20]
+    assert tried == [500] * 3 + [100] * 3 + [20]
     assert len(waits) == 4
-
-
-MANY = [entry(f"m{i}") for i in range(1250)]
-
-
-def read_many(source, server, **options: object) -> None:
-    assert names(source(server, page_limit=500, **options).pages()) == [e["id"] for e in MANY]
-
-
-def sizes(database: Database) -> list[tuple[int, int]]:
-    queries = (url.params for url in database.requests)
-    return [(int(each.get("page_offset", 0)), int(each["page_limit"])) for each in queries]
-
-
-def test_pages_grow_from_small_ones(source) -> None:
-    database = Database(MANY)
-    read_many(source, database)
-    assert sizes(database) == [(0, 200), (200, 400), (600, 500), (1100, 500)]
-
-
-def test_pages_grow_no_further_than_the_server_agrees(source) -> None:
-    database = Database(MANY, limit_max=300)
-    read_many(source, database)
-    grown = [(0, 200), (200, 400), (200, 300), (500, 300), (800, 300), (1100, 300)]
-    assert sizes(database) == grown
-
-
-def test_pages_that_grew_too_large_shrink_again(source, waits) -> None:
-    database = Database(MANY)
-
-    def weak(request: httpx.Request) -> httpx.Response:
-        answer = database(request)
-        if int(request.url.params.get("page_limit", 0)) > 200:
-            raise httpx.ReadTimeout("too much")
-        return answer
-
-    read_many(source, weak)
-    assert sizes(database)[:5] == [(0, 200), *[(200, 400)] * 3, (200, 100)]
-    assert {limit for _, limit in sizes(database)[5:]} == {100}
-
-
-def test_a_reading_that_goes_on_grows_on(source) -> None:
-    first = Database(MANY)
-    page = next(iter(source(first, page_limit=500).pages()))
-    rest = Database(MANY)
-    found = names(source(rest, page_limit=500, cursor=page.cursor).pages())
-    assert names([page]) + found == [e["id"] for e in MANY]
-    assert sizes(rest) == [(200, 400), (600, 500), (1100, 500)]
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        lambda url: url.replace("page_offset", "page_number"),
-        lambda url: url + "&page_cursor=abc",
-    ],
-)
-def test_links_that_may_count_anything_keep_their_size(source, link) -> None:
-    database = Database(MANY, link=link)
-
-    def by_number(request: httpx.Request) -> httpx.Response:
-        offset = request.url.params.get("page_number", request.url.params.get("page_offset", 0))
-        url = request.url.copy_remove_param("page_number").copy_remove_param("page_cursor")
-        return database(httpx.Request("GET", url.copy_set_param("page_offset", offset)))
-
-    read_many(source, by_number)
-    # The small first page is replaced by a large one.
-    assert sizes(database) == [(0, 200), (0, 500), (500, 500), (1000, 500)]
-
-
-def test_a_link_that_holds_only_as_it_is_is_followed_so(source) -> None:
-    database = Database(MANY)
-
-    def strict(request: httpx.Request) -> httpx.Response:
-        query = request.url.params
-        if query.get("page_offset") == "200" and query["page_limit"] != "200":
-            return httpx.Response(400, json={"errors": [{"detail": "bad signature"}]})
-        return database(request)
-
-    read_many(source, strict)
-    assert sizes(database)[:3] == [(0, 200), (200, 200), (400, 200)]
-
-
-def test_a_limited_reading_begins_with_whole_pages(source) -> None:
-    database = Database(MANY)
-    pages = list(source(database, page_limit=500, max_items=1000).pages())
-    assert [len(page.items) for page in pages] == [500, 500]
-    pages = list(source(database, page_limit=500, max_pages=1).pages())
-    assert [len(page.items) for page in pages] == [500]
-
-
-@pytest.mark.parametrize(
-    ("query", "limit"),
-    [
-        ("page_limit=200&page_offset=200", 400),
-        ("page_offset=600&filter=nelements%3D3&page_limit=400", 500),
-        ("page_limit=500&page_offset=1100", None),
-        ("page_limit=200&page_offset=400", None),
-        ("page_limit=200&page_offset=1", None),
-        ("page_limit=300&page_offset=400", None),
-        ("page_limit=0&page_offset=-100", None),
-        ("page_offset=200", None),
-        ("page_limit=200&page_offset=200&page_above=x", None),
-        ("page_limit=2e2&page_offset=200", None),
-    ],
-)
-def test_a_link_tells_whether_pages_may_grow(query: str, limit: int | None) -> None:
-    assert grown_limit(f"{BASE}/v1/structures?{query}", 500) == limit
 
 
 # ---------------------------------------------------------------- trouble that passes
