@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally", "failure_id", "pull", "pull_each"]
 
+_ALLOCATIONS = 100_000
+"""Containers made before young garbage is searched for; Python's own number is 700."""
+
 
 @runtime_checkable
 class _Counted(Protocol):
@@ -172,7 +175,7 @@ def _read(
 ) -> tuple[list[Tally], list[MatscreenError]]:
     from matscreen.sources.streams import Streaming
 
-    with only_writer(store) as alone, _uncollected():
+    with only_writer(store) as alone, _rarely_collected():
         if isinstance(source, Streaming):
             cursors = Appender(store, "cursors")
             readings = [
@@ -184,16 +187,19 @@ def _read(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Spare what exists already from the search for cyclic garbage.
+def _rarely_collected() -> Iterator[None]:
+    """Search for cyclic garbage seldom, and not in what exists already.
 
-    The documents of pages are hundreds of thousands of lists, which start that search again and
-    again; walking through all loaded libraries each time costs a tenth of a pull.
+    The documents of pages are hundreds of thousands of lists without a cycle, which start that
+    search again and again; through all loaded libraries each time it costs a tenth of a pull.
     """
+    usual = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(_ALLOCATIONS, *usual[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*usual)
         gc.unfreeze()
 
 
