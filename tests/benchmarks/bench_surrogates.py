@@ -53,7 +53,7 @@ def score(task: Task, *, folds: str = "systems", n_elements: int = 0) -> dict[st
     within = np.zeros((len(LEVELS), len(task.y)), dtype=bool)
     spent = 0.0
     chosen = []
-    for rows, held in splitter.split(task.X, groups=task.groups):
+    for number, (rows, held) in enumerate(splitter.split(task.X, groups=task.groups)):
         start = time.process_time()
         model = _train(task, rows)
         spent += time.process_time() - start
@@ -61,7 +61,7 @@ def score(task: Task, *, folds: str = "systems", n_elements: int = 0) -> dict[st
         found = model.predict(task.X[held], elements=elements)
         mean[held], lower[held], upper[held] = found.mean, found.lower, found.upper
         inside_domain[held] = found.in_domain
-        within[:, held] = _within(model, task, held, elements)
+        within[:, held] = _within(model, task, held, elements, seed=number)
         chosen.append(f"{model.card['model']}")
         forest = RandomForestRegressor(100, random_state=0, n_jobs=1)
         peer[held] = forest.fit(task.magpie[rows], forward(task.y[rows])).predict(task.magpie[held])
@@ -100,16 +100,16 @@ def score(task: Task, *, folds: str = "systems", n_elements: int = 0) -> dict[st
     }
 
 
-def _within(model: Any, task: Task, held: np.ndarray, elements: Any) -> np.ndarray:
+def _within(model: Any, task: Task, held: np.ndarray, elements: Any, *, seed: int) -> np.ndarray:
     """Say which labels the interval of each level holds, (levels, n).
 
     Any interval that holds zero holds all metals, whatever its level: where a surrogate predicts a
     chance to lie on the bound, the randomised integral transform counts instead (Czado, Gneiting
-    and Held 2009).
+    and Held 2009), with draws of its own in every fold: the same ones in all would err together.
     """
     X, y = task.X[held], task.y[held]
     if model.distribution(X, elements=elements).at_bound.any():
-        return inside_central(model.pit(X, y, elements=elements, seed=0))
+        return inside_central(model.pit(X, y, elements=elements, seed=seed))
     found = [model.predict(X, elements=elements, level=float(level)) for level in LEVELS]
     return np.stack([(at.lower <= y) & (y <= at.upper) for at in found])
 
