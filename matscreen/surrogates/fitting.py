@@ -289,7 +289,8 @@ def _out_of_fold_votes(
             seed=seed,
             n_labels=len(data.y),
         )
-        found, spread[held] = portfolio.member_votes(fitted, data.X[held])
+        found = portfolio.member_votes(fitted, data.X[held])
+        spread[held] = portfolio.disagreement(fitted, data.X[held], found)
         for name, vote in found.items():
             votes[name][held] = vote
     return votes, spread

@@ -5,7 +5,7 @@ All work in the transformed space of the property, take NaN features, and run on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -114,63 +114,80 @@ def fit_members(
 
 
 def refit_members(
-    fitted: Mapping[str, Any], X: FloatArray, y: FloatArray, groups: Systems
+    fitted: Mapping[str, Any],
+    names: Iterable[str],
+    X: FloatArray,
+    y: FloatArray,
+    groups: Systems,
 ) -> dict[str, Any]:
-    """Fit regressors with the settings of fitted ones to other rows.
+    """Fit some regressors, with the settings of fitted ones, to other rows.
 
     Args:
         fitted: From `fit_members`.
+        names: Those that are wanted; the kernel regression comes along where it tells them.
         X: Features, (n, k), as many as before; every column needs a known value.
         y: Transformed labels, (n,).
         groups: Chemical systems, (n,).
     """
     from sklearn.base import clone
 
-    again = {name: clone(estimator) for name, estimator in fitted.items()}
+    wanted = {name: fitted[name] for name in names}
+    told = {name for name, estimator in wanted.items() if name != KERNEL and _is_told(estimator, X)}
+    again: dict[str, Any] = {}
     given = X
-    if KERNEL in again:
-        if any(_is_told(fitted[name], X) for name in fitted if name != KERNEL):
-            given = np.column_stack([X, again[KERNEL].fit_held_out(X, y, groups)])
-        else:
-            again[KERNEL].fit(X, y)
-    for name, estimator in again.items():
-        if name != KERNEL:
-            estimator.fit(given if _is_told(fitted[name], X) else X, y)
+    if told:
+        again[KERNEL] = clone(fitted[KERNEL])
+        given = np.column_stack([X, again[KERNEL].fit_held_out(X, y, groups)])
+    for name, estimator in wanted.items():
+        if name not in again:
+            again[name] = clone(estimator).fit(given if name in told else X, y)
     return again
 
 
-def member_votes(
-    fitted: Mapping[str, Any], X: FloatArray
-) -> tuple[dict[str, FloatArray], FloatArray]:
-    """Return what each regressor predicts, and how much they disagree, (n,) each.
-
-    The disagreement is the root of the variance over members plus the variance over the trees of a
-    forest.
+def member_votes(fitted: Mapping[str, Any], X: FloatArray) -> dict[str, FloatArray]:
+    """Return what each regressor predicts, (n,) each.
 
     Args:
         fitted: From `fit_members`.
         X: Features, (n, k).
     """
     votes: dict[str, FloatArray] = {}
-    given = X
     if KERNEL in fitted:
         votes[KERNEL] = fitted[KERNEL].predict(X)
-        given = np.column_stack([X, votes[KERNEL]])
-    variance = np.zeros(len(X))
     for name, estimator in fitted.items():
-        if name == KERNEL:
-            continue
-        seen = given if _is_told(estimator, X) else X
-        votes[name] = estimator.predict(seen)
-        if name == EXTRA_TREES:
-            variance = np.square(tree_spread(estimator, seen))
-    if votes:
-        variance = variance + np.stack(list(votes.values())).var(axis=0)
-    return votes, np.asarray(np.sqrt(variance), dtype=np.float64)
+        if name != KERNEL:
+            votes[name] = estimator.predict(_seen(estimator, X, votes))
+    return votes
+
+
+def disagreement(
+    fitted: Mapping[str, Any], X: FloatArray, votes: Mapping[str, FloatArray]
+) -> FloatArray:
+    """Return how much the members disagree, with the trees of a forest among them, (n,).
+
+    The root of the variance over members plus the variance over trees.
+
+    Args:
+        fitted: From `fit_members`.
+        X: Features, (n, k).
+        votes: From `member_votes`.
+    """
+    if not votes:
+        return np.zeros(len(X))
+    variance = np.stack(list(votes.values())).var(axis=0)
+    forest = fitted.get(EXTRA_TREES)
+    if forest is not None:
+        variance = variance + np.square(tree_spread(forest, _seen(forest, X, votes)))
+    return np.asarray(np.sqrt(variance), dtype=np.float64)
+
+
+def _seen(estimator: Any, X: FloatArray, votes: Mapping[str, FloatArray]) -> FloatArray:
+    """Return what trees take: the features, and what the kernel regression says if they know it."""
+    return np.column_stack([X, votes[KERNEL]]) if _is_told(estimator, X) else X
 
 
 def _is_told(estimator: Any, X: FloatArray) -> bool:
-    """Say whether an estimator was given what the kernel regression says, beside the features."""
+    """Say whether trees were given what the kernel regression says, beside the features."""
     return bool(estimator.n_features_in_ > X.shape[1])
 
 

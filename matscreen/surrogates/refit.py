@@ -52,14 +52,14 @@ def refit(
 
     target = space.forward(y)
     with one_thread():
-        fitted = refit_members(surrogate.estimators, features(X), target, groups)
+        fitted = refit_members(surrogate.estimators, surrogate.weights, features(X), target, groups)
 
     def predict(rows: FloatArray) -> FloatArray:
         given = features(rows)
         if not fitted:
             return space.backward(np.full(len(rows), np.median(target)))
         with one_thread():
-            votes, _ = member_votes(fitted, given)
+            votes = member_votes(fitted, given)
         weighed = [weight * votes[name] for name, weight in surrogate.weights.items()]
         found = space.backward(np.sum(weighed, axis=0))
         return found if off_bound is None else np.where(off_bound(rows), found, space.lower)

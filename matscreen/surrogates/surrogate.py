@@ -17,7 +17,7 @@ from matscreen.surrogates.elements import Elements
 from matscreen.surrogates.familiar import Familiar
 from matscreen.surrogates.hurdle import ON_BOUND, Hurdle
 from matscreen.surrogates.mixture import Mixture
-from matscreen.surrogates.portfolio import member_votes, one_thread
+from matscreen.surrogates.portfolio import disagreement, member_votes, one_thread
 from matscreen.surrogates.prediction import BoolArray, Prediction
 from matscreen.surrogates.rows import clean_features
 from matscreen.surrogates.space import Space
@@ -218,7 +218,8 @@ class Surrogate:
     def _known(self, X: FloatArray) -> _Known:
         space = Space.of(self.property)
         with one_thread():
-            votes, spread = member_votes(self.estimators, X)
+            votes = member_votes(self.estimators, X)
+            spread = disagreement(self.estimators, X, votes)
             center = np.full(len(X), self.constant)
             if self.weights:
                 center = np.sum([w * votes[name] for name, w in self.weights.items()], axis=0)

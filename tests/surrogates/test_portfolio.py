@@ -7,6 +7,7 @@ import pytest
 
 from matscreen.surrogates.kernel import KernelSettings, MaternKernelRidge
 from matscreen.surrogates.portfolio import (
+    disagreement,
     fit_members,
     member_names,
     member_votes,
@@ -38,8 +39,8 @@ def test_a_feature_that_one_fold_lacks_altogether_is_no_obstacle(rows):
     X[:, 1] = np.nan
     fitted = fit_members(member_names(120), X, X[:, 0], groups, settings=SETTINGS, seed=0)
     assert set(fitted) == set(NAMES)
-    votes, spread = member_votes(fitted, rows[0])
-    assert np.isfinite([*votes.values(), spread]).all()
+    votes = member_votes(fitted, rows[0])
+    assert np.isfinite([*votes.values(), disagreement(fitted, rows[0], votes)]).all()
 
 
 def test_a_fold_gets_the_trees_of_the_whole(rows):
@@ -72,21 +73,28 @@ def test_what_trees_are_told_of_a_row_never_saw_its_system(rows):
 
 def test_votes_are_those_of_the_members_on_what_they_were_given(rows, informed):
     X = rows[0][:7] + 0.1
-    votes, spread = member_votes(informed, X)
+    votes = member_votes(informed, X)
     given = np.column_stack([X, informed["kernel"].predict(X)])
     for name in ("gradient_boosting", "extra_trees"):
         np.testing.assert_array_equal(votes[name], informed[name].predict(given))
     variance = np.var(list(votes.values()), axis=0)
     variance += np.square(tree_spread(informed["extra_trees"], given))
-    np.testing.assert_allclose(spread, np.sqrt(variance))
-    nobody, none = member_votes({}, X)
-    assert (nobody, none.tolist()) == ({}, [0.0] * 7)
+    np.testing.assert_allclose(disagreement(informed, X, votes), np.sqrt(variance))
+    assert member_votes({}, X) == {}
+    assert disagreement({}, X, {}).tolist() == [0.0] * 7
 
 
 @pytest.mark.parametrize("n_labels", [120, WITH_KERNEL_FEATURE])
 def test_members_fitted_again_to_the_same_rows_are_the_same(rows, n_labels):
     fitted = fit_members(NAMES, *rows, settings=SETTINGS, seed=0, n_labels=n_labels)
-    again = refit_members(fitted, *rows)
-    before, after = (member_votes(each, rows[0])[0] for each in (fitted, again))
+    again = refit_members(fitted, NAMES, *rows)
+    before, after = (member_votes(each, rows[0]) for each in (fitted, again))
     for name in NAMES:
         np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_only_what_is_wanted_is_fitted_again_and_what_tells_it(rows, informed):
+    one = ["extra_trees"]
+    alone = fit_members(NAMES, *rows, settings=SETTINGS, seed=0)
+    assert set(refit_members(alone, one, *rows)) == {"extra_trees"}
+    assert set(refit_members(informed, one, *rows)) == {"extra_trees", "kernel"}
