@@ -6,9 +6,19 @@ import threading
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from matscreen.appending import Appender
 from matscreen.store import Store
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Appender:
+    """Keep a table of two rows open."""
+    opened = Appender(Store(tmp_path), "notes")
+    opened.append(rows("a"))
+    opened.append(rows("b"))
+    return opened
 
 
 def rows(*names: str, **more: list) -> pa.Table:
@@ -28,27 +38,19 @@ def test_the_first_rows_make_the_table_and_others_follow(tmp_path: Path) -> None
     assert store.version("notes") == 2
 
 
-def test_rows_of_other_writers_stay(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    notes = Appender(store, "notes")
-    notes.append(rows("a"))
-    notes.append(rows("b"))
+def test_rows_of_other_writers_stay(tmp_path: Path, notes: Appender) -> None:
     Store(tmp_path).append("notes", rows("other", size=[3]))
     notes.append(rows("c"))
     Store(tmp_path).upsert("notes", rows("a", size=[1]), keys=["name"])
     notes.append(rows("d", size=[4]))
-    stored = {row["name"]: row["size"] for row in store.read("notes").to_pylist()}
+    stored = {row["name"]: row["size"] for row in Store(tmp_path).read("notes").to_pylist()}
     assert stored == {"a": 1, "b": None, "c": None, "d": 4, "other": 3}
 
 
-def test_the_table_may_be_replaced_meanwhile(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    notes = Appender(store, "notes")
-    notes.append(rows("a"))
-    notes.append(rows("b"))
+def test_the_table_may_be_replaced_meanwhile(tmp_path: Path, notes: Appender) -> None:
     Store(tmp_path).replace("notes", rows("z", weight=[0.5]))
     notes.append(rows("c"))
-    assert names(store) == ["c", "z"]
+    assert names(Store(tmp_path)) == ["c", "z"]
 
 
 def test_two_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
