@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -181,14 +181,20 @@ def _symbol(number: int) -> str:
 
 
 def _reduced_amounts(composition: str | Mapping[str, float]) -> dict[str, float]:
-    if (
-        isinstance(composition, Mapping)
-        and len(composition) > 2
-        and all(isinstance(n, int) for n in composition.values())
-    ):
+    if isinstance(composition, Mapping) and all(isinstance(n, int) for n in composition.values()):
         # Fast for the cells of a database; one and two elements have their exceptions (O2, Li2O2).
         divisor = gcd(*(int(n) for n in composition.values()))
-        return {symbol: float(n // divisor) for symbol, n in composition.items()}
+        whole = {symbol: float(n // divisor) for symbol, n in composition.items()}
+        return whole if len(whole) > 2 else dict(_reduced_few(tuple(whole.items())))
+    return _reduced_by_pymatgen(composition)
+
+
+@lru_cache(maxsize=1 << 12)
+def _reduced_few(amounts: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    return tuple(_reduced_by_pymatgen(dict(amounts)).items())
+
+
+def _reduced_by_pymatgen(composition: str | Mapping[str, float]) -> dict[str, float]:
     from pymatgen.core import Composition
 
     reduced, _ = Composition(composition).get_reduced_composition_and_factor()
