@@ -1,10 +1,12 @@
 """How fast structures come from an OPTIMADE server on this machine into a store.
 
-    python tests/benchmarks/bench_pull.py [--jsonl structures.jsonl.gz] [-n 1000] [--profile]
+    python tests/benchmarks/bench_pull.py [-n 1000] [--source prototypes] [--profile]
+    python tests/benchmarks/bench_pull.py --source dataset:petretto_dielectric [--mirror FOLDER]
+    python tests/benchmarks/bench_pull.py --jsonl structures.jsonl.gz
 
-Serves the prototypes of matscreen (or a file of OPTIMADE JSON Lines) from the reference
-implementation in a process of its own, pulls them with conversion, cleaning, identity and storing,
-and checks that what is stored equals what was loaded.
+Serves the crystals of a source (or a file of OPTIMADE JSON Lines) from the reference implementation
+in a process of its own, pulls them with conversion, cleaning, identity and storing, and checks that
+what is stored equals what was loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from types import ModuleType
 import numpy as np
 
 from matscreen.pulling import Tally, pull_each
-from matscreen.sources import open_source
+from matscreen.sources import Source, open_source
 from matscreen.sources.streams import arrivals
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
@@ -37,10 +39,10 @@ from tests.sources.optimade_data import entry_of  # noqa: E402
 from tests.sources.servers import start_optimade  # noqa: E402
 
 
-def generated(n: int) -> list[dict]:
-    """Return entries of the first `n` prototypes that `matscreen` enumerates."""
+def generated(n: int, source: Source) -> list[dict]:
+    """Return entries of the first `n` crystals of a source."""
     entries: list[dict] = []
-    for page in open_source("prototypes").pages():
+    for page in source.pages():
         for item in page.items:
             entries.append(entry_of(item.source_id, item.crystal, changed=len(entries)))
             if len(entries) == n:
@@ -94,13 +96,20 @@ def check(store: Store, entries: list[dict], tally: Tally) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-n", type=int, default=1000, help="structures to generate")
+    parser.add_argument("-n", type=int, default=1000, help="structures to serve, at most")
+    parser.add_argument("--source", default="prototypes", help="where they come from")
+    parser.add_argument("--mirror", type=Path, help="folder with the files of a data set")
     parser.add_argument("--jsonl", type=Path, help="serve this file instead")
     parser.add_argument("--page-limit", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
     args = parser.parse_args()
-    entries = from_file(args.jsonl) if args.jsonl else generated(args.n)
+    options = {"mirror": args.mirror} if args.mirror else {}
+    entries = (
+        from_file(args.jsonl)
+        if args.jsonl
+        else generated(args.n, open_source(args.source, **options))
+    )
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with start_optimade(entries, place, page_limit_max=args.page_limit) as url:
