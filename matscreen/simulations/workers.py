@@ -97,7 +97,7 @@ class Pool:
         process = self._context.Process(
             target=_work, args=(theirs, self._calculator, os.getpid()), daemon=True
         )
-        with _single_thread():
+        with single_thread():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -127,7 +127,7 @@ class Pool:
 
 
 @contextmanager
-def _single_thread() -> Iterator[None]:
+def single_thread() -> Iterator[None]:
     """Set one thread per process in the environment that a spawned child inherits."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
