@@ -211,6 +211,7 @@ def longer_costs_more(case: MechanismCase) -> None:
     longer = replace(case.device, retention_time=case.device.retention_time * 1e3)
     for application in APPLICATIONS:
         more = case.energies(application=application, device=longer)
+        require_energies(more, (case.count,), f"{application}, a thousandfold retention")
         wrong = np.flatnonzero(more.floor_J < case.found[application].floor_J * (1 - _ROUNDING))
         if len(wrong):
             index = int(wrong[0])
@@ -250,7 +251,9 @@ def monotonic(case: MechanismCase) -> None:
             ladder = np.sort(draw_materials(case.mechanism, 25, seed=1, names=[name])[name])
             for index in range(min(case.count, 20)):
                 fixed = {other: np.full(25, v[index]) for other, v in case.materials.items()}
-                nominal = case.energies({**fixed, name: ladder}).nominal_J
+                energy = case.energies({**fixed, name: ladder})
+                require_energies(energy, (25,), f"only {name} varies")
+                nominal = energy.nominal_J
                 steps = sign * np.diff(nominal)
                 wrong = np.flatnonzero(steps < -1e-9 * np.abs(nominal[1:]))
                 if len(wrong):

@@ -189,8 +189,9 @@ def relaxed(case: SimulationCase) -> None:
 
 def deterministic(case: SimulationCase) -> None:
     """The same crystal gives the same labels, whatever ran before and the random generators."""
-    again = in_other_state(case.run)
-    for one, two in zip(case.found.labels, again.labels, strict=True):
+    first, again = case.found.labels, in_other_state(case.run).labels
+    require(len(again) == len(first), f"run again, {len(first)} labels become {len(again)}")
+    for one, two in zip(first, again, strict=True):
         same = _key(one) == _key(two) and math.isclose(one.value, two.value, rel_tol=1e-9)
         require(same, f"run again, {one} becomes {two}")
 

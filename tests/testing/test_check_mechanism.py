@@ -191,6 +191,16 @@ class Forgetful(Melting):
         return super().energies(properties, asked, application)
 
 
+class GivesUp(Melting):
+    """."""
+
+    def energies(self, properties, device, application):
+        """Compute the energy of one event."""
+        found = super().energies(properties, device, application)
+        known = np.where(device.retention_time > 1e10, np.nan, 1.0)
+        return replace(found, floor_J=found.floor_J * known)
+
+
 class Backwards(Melting):
     """."""
 
@@ -277,6 +287,7 @@ BROKEN = [
     (SaysItTwice, "gates_give_reasons", "melts_too_soon"),
     (BadTemplate, "gates_give_reasons", "kelvin"),
     (Forgetful, "longer_costs_more", "floor_J falls"),
+    (GivesUp, "longer_costs_more", "floor_J holds"),
     (Backwards, "asking_more_excludes_more", "retention 20 % hotter a material becomes feasible"),
     (NamelessDiagnostic, "diagnostics_named", r"heat \(J\)"),
     (AnyApplication, "refuses_other_applications", "toaster"),

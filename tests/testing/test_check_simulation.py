@@ -122,6 +122,18 @@ class Remembers(Single):
         return super().result(crystal, energy + 1e-4 * self.runs)
 
 
+class Wavers(Single):
+    """."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def result(self, crystal, energy):
+        self.runs += 1
+        volume = Label("volume_per_atom", crystal.volume / crystal.nsites)
+        return Simulated((*super().result(crystal, energy).labels, *([volume] * (self.runs > 1))))
+
+
 class Displaces(Single):
     """."""
 
@@ -216,6 +228,7 @@ BROKEN = [
     (OddNotes, "relaxed", "trajectory"),
     (Thermal, "deterministic", "run again"),
     (Remembers, "deterministic", "run again"),
+    (Wavers, "deterministic", "1 labels become 2"),
     (Displaces, "inputs_untouched", "the crystal"),
     (FirstAtom, "invariant", "energy_per_atom"),
     (Oriented, "invariant", "it may move by 0.0075"),
