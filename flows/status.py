@@ -166,10 +166,11 @@ def moment(when: datetime, now: datetime) -> str:
 
 def length(duration: timedelta) -> str:
     """Return a duration in its leading unit or two."""
-    seconds = duration.total_seconds()
+    seconds = round(duration.total_seconds())
     if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    hours, rest = divmod(round(seconds / 60), 60)
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"

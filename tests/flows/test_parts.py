@@ -202,7 +202,15 @@ def test_the_status_is_a_table():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (5400, "1 h 30 min")],
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (59.7, "1 min"),
+        (600, "10 min"),
+        (3590, "1 h"),
+        (7200, "2 h"),
+        (5400, "1 h 30 min"),
+    ],
 )
 def test_durations(seconds, text):
     assert status.length(timedelta(seconds=seconds)) == text
