@@ -10,7 +10,7 @@ import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.mechanisms.base import PARAMETERS, Z90, FloatArray, get_entry
-from matscreen.monte_carlo import Inputs
+from matscreen.monte_carlo import Inputs, uncertain_properties
 from matscreen.ranking import mechanism_inputs, rank
 from matscreen.sampling import draw, normals
 
@@ -176,7 +176,7 @@ def _explanation(
     centre = {name: item.mean for name, item in inputs.items()}
     best = mechanism.energies(centre, device, application)
     name = str(row["structure_id"])
-    drawn, normal = _draws(inputs, samples, seed, name, mechanism.name)
+    drawn, normal = _draws(inputs, mechanism, samples, seed, name)
     energy = mechanism.energies({k: v[None, :] for k, v in drawn.items()}, device, application)
     uncertainty = pd.DataFrame(
         _contributions(inputs, centre, mechanism, device, application, energy, normal)
@@ -204,10 +204,10 @@ def _explanation(
 
 
 def _draws(
-    inputs: dict[str, Inputs], samples: int, seed: int, *key: str
+    inputs: dict[str, Inputs], mechanism: Mechanism, samples: int, seed: int, structure_id: str
 ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    uncertain = [name for name, item in inputs.items() if item.sigma is not None]
-    z = normals(len(uncertain), samples, seed, *key)
+    uncertain = uncertain_properties(mechanism)
+    z = normals(len(uncertain), samples, seed, structure_id, mechanism.name)
     values, normal = {}, {}
     for name, item in inputs.items():
         if item.sigma is None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from matscreen.mechanisms.base import FloatArray, Mechanism, get_entry, with_model_error
+from matscreen.mechanisms.base import FACTS, FloatArray, Mechanism, get_entry, with_model_error
 from matscreen.mechanisms.device import Device
 from matscreen.sampling import draw, normals, stratified_normals
 
@@ -54,6 +54,16 @@ class Draws:
     p_feasible: FloatArray
     p_top: Mapping[str, FloatArray]
     leaders: Mapping[str, Leaders]
+
+
+def uncertain_properties(mechanism: Mechanism) -> tuple[str, ...]:
+    """Return what a mechanism takes with an error; the place of each is that of its draws.
+
+    All that it asks for, known or not: else the draws of one property would depend on whether
+    another is known of any candidate.
+    """
+    names = dict.fromkeys((*mechanism.requires, *mechanism.optional))
+    return tuple(name for name in names if name not in FACTS)
 
 
 def simulate(
@@ -112,7 +122,7 @@ def _draw_rows(
     """Draw some rows, write their quantiles and chances to `result`, and return the leaders."""
     error = mechanism.model_error
     lower, upper, p_feasible = result.lower, result.upper, result.p_feasible
-    uncertain = [name for name, item in inputs.items() if item.sigma is not None]
+    uncertain = uncertain_properties(mechanism)
     shared = error.shared * stratified_normals(samples, seed, mechanism.name, "shared")
     leaders = {split: Leaders(samples) for split in SPLITS}
     quantiles = [round(q * (samples - 1)) for q in (0.05, 0.95)]

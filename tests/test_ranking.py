@@ -188,6 +188,19 @@ def test_other_candidates_do_not_change_the_energies_of_one():
     )
 
 
+def test_what_is_known_of_others_only_does_not_change_the_energies_of_one():
+    """A voltage of one candidate, for which there is no prior, moves no draw of the others."""
+    energies = ["energy_nominal_J", "energy_lower_J", "energy_upper_J", "p_feasible"]
+    voltage = {"property": "insertion_voltage", "mean": 1.0, "std": 0.1, "evidence": "mlip"}
+    other = pd.DataFrame([{"structure_id": CANDIDATES.structure_id.iloc[1], **voltage}])
+    rows = [
+        rank(CANDIDATES.head(2), table, ["electrochemical"], samples=200).set_index("structure_id")
+        for table in (PROPERTIES, pd.concat([PROPERTIES, other]))
+    ]
+    name = CANDIDATES.structure_id.iloc[0]
+    pd.testing.assert_series_equal(rows[0].loc[name, energies], rows[1].loc[name, energies])
+
+
 def test_interval_of_exact_inputs_is_the_model_error():
     names = ["well_depth", "spontaneous_polarization", "relative_permittivity", "polar_barrier"]
     exact = PROPERTIES[
