@@ -52,9 +52,8 @@ def load_bundle(store: Store, *, progress: Progress = quiet) -> Pulled:
         name: _bundle_part(name) for name in ("candidates", "provenance", "labels", "failures")
     }
     known = set(store.read("candidates", ["structure_id"])["structure_id"].to_pylist())
-    labelled = store.read("labels", ["structure_id"]).num_rows
     everything = parts["candidates"]["structure_id"].to_pylist()
-    if not set(everything) <= known or labelled < parts["labels"].num_rows:
+    if not set(everything) <= known or not _labels_are_there(store, parts["labels"]):
         for done, (name, table) in enumerate(parts.items()):
             progress("load bundle", done, len(parts))
             store.upsert(name, table)
@@ -62,6 +61,20 @@ def load_bundle(store: Store, *, progress: Progress = quiet) -> Pulled:
     ids = _relaxed_oxides(parts["candidates"], parts["labels"])
     failed = parts["failures"].num_rows
     return Pulled("bundle", ids, len(ids) + failed, failed, 0)
+
+
+def _labels_are_there(store: Store, labels: pa.Table) -> bool:
+    """Say whether every label of the bundle is stored, whatever others are."""
+    import pyarrow.compute as pc
+
+    keys = list(tables.KEYS["labels"])
+    stored = store.read("labels", keys)
+    mine = stored.filter(pc.is_in(stored["structure_id"], pc.unique(labels["structure_id"])))
+    return _distinct(labels.select(keys)) <= _distinct(mine)
+
+
+def _distinct(rows: pa.Table) -> set[tuple[Any, ...]]:
+    return set(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def _relaxed_oxides(candidates: pa.Table, labels: pa.Table) -> tuple[str, ...]:
