@@ -155,7 +155,6 @@ def finish_screen(
         result = with_devices(with_dossiers(result, screen, view, candidates, values))
         counter.items = len(result.dossiers)
     ledger.write(store)
-    written = len(ledger.costs)
     made = provenance(
         _command(screen, pulled),
         ledger,
@@ -168,7 +167,7 @@ def finish_screen(
         write_pulled(pulled, Path(folder), run_id=ledger.run_id)
         finished = export(screen, view, result, Path(folder), progress=progress)
         counter.items = len(ranking)
-    ledger.write(store, since=written)
+    ledger.write(store)
     return finished
 
 

@@ -53,6 +53,7 @@ class Ledger:
     task: str = ""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     costs: list[StageCost] = field(default_factory=list)
+    _written: int = field(default=0, init=False, repr=False)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Counted]:
@@ -96,13 +97,17 @@ class Ledger:
             for cost in self.costs[since:]
         ]
 
-    def write(self, store: Store, since: int = 0) -> None:
-        """Append the costs to the table `ledger` of a store."""
+    def write(self, store: Store) -> None:
+        """Append the costs to the table `ledger` of a store, each once however often it is called.
+
+        A task that is tried again goes on with the ledger of its first try.
+        """
         from matscreen import tables
 
-        rows = self.rows(since)
+        rows = self.rows(self._written)
         if rows:
             store.append("ledger", tables.from_rows("ledger", rows))
+            self._written += len(rows)
 
 
 @dataclass
