@@ -60,9 +60,15 @@ class Ledger:
         """Measure a block; set `.items` on the yielded counter.
 
         A block that fails is recorded as well: what it spent is spent.
+
+        Raises:
+            InputError: `MATSCREEN_WATTS_PER_CORE` is no power; the block is not begun.
         """
         counter = Counted()
-        meter = Meter([*meters.rapl_counters(), *meters.nvml_counters()])
+        counters = [*meters.rapl_counters(), *meters.nvml_counters()]
+        if all(each.kind != "RAPL" for each in counters):
+            meters.power_model()  # a mistake in the environment is told before the work, not after
+        meter = Meter(counters)
         meter.start()
         wall, cpu = time.perf_counter(), meters.cpu_seconds()
         try:

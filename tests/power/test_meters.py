@@ -200,6 +200,16 @@ def test_rows_of_an_older_ledger_are_read_beside_new_ones(tmp_path):
     assert sorted(str(row["task"]) for row in found) == ["None", "train"]
 
 
+def test_a_wrong_power_of_a_core_is_told_before_the_work(monkeypatch):
+    monkeypatch.setattr(meters, "rapl_counters", list)
+    monkeypatch.setenv("MATSCREEN_WATTS_PER_CORE", "many")
+    meters.power_model.cache_clear()
+    spent = []
+    with pytest.raises(InputError, match="MATSCREEN_WATTS_PER_CORE"), Ledger().stage("simulate"):
+        spent.append("hours")
+    assert not spent
+
+
 def test_no_cost_is_written_twice(tmp_path):
     store = Store(tmp_path / "store")
     ledger = Ledger()
