@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from matscreen.changes import Changes
+from matscreen.unlogged import unlogged_addresses
 
 SCHEMA: Final = "matscreen.notification/1"
 ENVIRONMENT: Final = "MATSCREEN_WEBHOOK"
@@ -99,7 +100,7 @@ def send(
     """Post a body; errors are returned, never raised: no run fails because nobody listens.
 
     What may pass (no answer, 408, 425, 429, 5xx) is tried again after 1 s, 2 s, ...; another
-    refusal is final. The URL is a secret and never part of the detail.
+    refusal is final. The URL is a secret: it is no part of the detail and reaches no log.
 
     Args:
         url: The webhook.
@@ -112,7 +113,8 @@ def send(
     detail = "not tried"
     for attempt in range(1, attempts + 1):
         try:
-            answer = httpx.post(url, json=dict(body), timeout=_TIMEOUT_SECONDS)
+            with unlogged_addresses():
+                answer = httpx.post(url, json=dict(body), timeout=_TIMEOUT_SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError) as error:
             detail = type(error).__name__
             if not isinstance(error, httpx.TransportError):

@@ -1,5 +1,6 @@
 import http.server
 import json
+import logging
 import threading
 
 import pytest
@@ -50,6 +51,15 @@ def test_the_body_of_a_changed_top_ten():
     assert lines[1] == "X1O3 (m) enters at 1: new"
     assert lines[-2:] == ["and 10 more", "report: r.html"]
     assert json.loads(json.dumps(body))["screen"] == "synapse"
+
+
+def test_the_address_reaches_no_log(hook, caplog):
+    url, _, answers = hook
+    answers.append(503)
+    with caplog.at_level(logging.DEBUG):
+        assert notifications.send(url, {"text": "x"}, wait=lambda _s: None).attempts == 2
+    assert "secret-token" not in caplog.text
+    assert logging.getLogger("httpx").level != logging.CRITICAL + 1
 
 
 def test_a_body_is_delivered(hook):

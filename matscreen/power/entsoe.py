@@ -6,10 +6,8 @@ as the service asks; it never reaches a log, an error or a file.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,6 +21,7 @@ from matscreen.api_keys import ApiKey
 from matscreen.errors import InputError, SourceError
 from matscreen.power.entsoe_key import require_key
 from matscreen.power.traces import Trace, read_unit
+from matscreen.unlogged import unlogged_addresses
 
 BASE_URL: Final = "https://web-api.tp.entsoe.eu/api"
 ZONES: Final = {
@@ -98,7 +97,7 @@ class Entsoe:
 
     def _ask(self, query: dict[str, str], key: ApiKey) -> bytes:
         trouble = "no answer"
-        with _unlogged(), httpx.Client(transport=self.transport, timeout=30.0) as client:
+        with unlogged_addresses(), httpx.Client(transport=self.transport, timeout=30.0) as client:
             for attempt in range(_ATTEMPTS):
                 if attempt:
                     self.sleep(2.0**attempt)
@@ -207,22 +206,3 @@ def _text(element: ET.Element, path: str) -> str:
 
 def _minute(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y%m%d%H00")
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep the HTTP libraries from logging addresses, which hold the key."""
-    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
-    children = [
-        logging.getLogger(name)
-        for name in logging.Logger.manager.loggerDict
-        if name.startswith(("httpx.", "httpcore."))
-    ]
-    levels = [(logger, logger.level) for logger in (*loggers, *children)]
-    for logger, _ in levels:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in levels:
-            logger.setLevel(level)
