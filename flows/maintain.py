@@ -61,13 +61,21 @@ def maintain(
 
 
 def _before_and_after(before: Sequence[TableState], after: Sequence[TableState]) -> str:
+    # A pull that goes on meanwhile may have made a table.
+    earlier = {state.name: state for state in before}
     lines = [
         "| table | rows | files | with old versions (MB) | version |",
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {new.name} | {new.rows:,} | {old.files:,} → {new.files:,} | "
-        f"{old.stored_bytes / 1e6:.2f} → {new.stored_bytes / 1e6:.2f} | {new.version} |"
-        for old, new in zip(before, after, strict=True)
-    ]
+    for new in after:
+        old = earlier.get(new.name)
+        files, size = ("new", "new") if old is None else (f"{old.files:,}", _megabytes(old))
+        lines.append(
+            f"| {new.name} | {new.rows:,} | {files} → {new.files:,} | "
+            f"{size} → {_megabytes(new)} | {new.version} |"
+        )
     return "\n".join(lines)
+
+
+def _megabytes(state: TableState) -> str:
+    return f"{state.stored_bytes / 1e6:.2f}"
