@@ -63,7 +63,8 @@ def nightly(
         check_names(one)
     specs = list(dict.fromkeys(["bundle", *(spec for one in asked for spec in one.sources)]))
     largest = max((one.budget.max_failed_fraction for one in asked), default=1.0)
-    brought = pull(specs, store, largest)
+    # A folder that is gone tonight must not take the other screens with it.
+    brought = pull(specs, store, largest, forgiving=True)
     problems = [f"source {spec}: {why}" for spec, why in brought.errors.items()]
     if simulate is not None:
         problems += _simulate(screens, simulate, store)
@@ -74,20 +75,32 @@ def nightly(
         if lacking:
             problems.append(f"{one.name}: not ranked without {', '.join(lacking)}")
             continue
-        found = look(one, store, results, brought.pulled)
+        try:
+            found = look(one, store, results, brought.pulled)
+        except Exception as error:
+            problems.append(_problem(one.name, error))
+            continue
         if found.news or force:
             stale[name] = found
         else:
             runs.append(unchanged(found))
-    with handing_over(_prepare(stale, store, partition)):
-        for name in stale:
+    ready, unprepared = _prepare(stale, store, partition)
+    problems += unprepared
+    with handing_over(ready):
+        for name in ready:
             try:
                 run: Any = screen(name, store, results, force=force)
                 runs.append(run)
             except Exception as error:
-                problems.append(f"{name}: {' '.join(str(error).split())}")
-                show(problems[-1])
+                problems.append(_problem(name, error))
     return _end(runs, problems)
+
+
+def _problem(what: str, error: Exception) -> str:
+    """Say at once what went wrong, and return it for the end."""
+    problem = f"{what}: {' '.join(str(error).split())}"
+    show(problem)
+    return problem
 
 
 def _simulate(screens: list[str], budget: str, store: str) -> list[str]:
@@ -99,24 +112,37 @@ def _simulate(screens: list[str], budget: str, store: str) -> list[str]:
         try:
             simulate_flow(name, budget, store=store)
         except Exception as error:
-            problems.append(f"simulating for {name}: {' '.join(str(error).split())}")
-            show(problems[-1])
+            problems.append(_problem(f"simulating for {name}", error))
     return problems
 
 
-def _prepare(stale: Mapping[str, Asked], store: str, partition: int) -> dict[str, Asked]:
-    """Describe and train once for all screens that share descriptors and seed."""
+def _prepare(
+    stale: Mapping[str, Asked], store: str, partition: int
+) -> tuple[dict[str, Asked], list[str]]:
+    """Describe and train once for all screens that share descriptors and seed.
+
+    Returns:
+        The screens that can be ranked, and why the others cannot.
+    """
     ready: dict[str, Asked] = {}
+    problems: list[str] = []
     for descriptors in dict.fromkeys(each.screen.descriptor_set for each in stale.values()):
         mine = {k: v for k, v in stale.items() if v.screen.descriptor_set == descriptors}
         limit = min(each.screen.budget.max_failed_fraction for each in mine.values())
-        described(list(mine.values()), store, max_failed_fraction=limit, partition=partition)
+        try:
+            described(list(mine.values()), store, max_failed_fraction=limit, partition=partition)
+        except Exception as error:
+            problems += [_problem(each.screen.name, error) for each in mine.values()]
+            continue
         for seed in sorted({each.screen.ranking.seed for each in mine.values()}):
-            cards = tuple(tasks.train(store, descriptors, seed))
-            for name, each in mine.items():
-                if each.screen.ranking.seed == seed:
-                    ready[name] = replace(each, cards=cards)
-    return ready
+            same = {k: v for k, v in mine.items() if v.screen.ranking.seed == seed}
+            try:
+                cards = tuple(tasks.train(store, descriptors, seed))
+            except Exception as error:
+                problems += [_problem(each.screen.name, error) for each in same.values()]
+                continue
+            ready.update({name: replace(each, cards=cards) for name, each in same.items()})
+    return {name: ready[name] for name in stale if name in ready}, problems
 
 
 def _end(runs: list[ScreenRun], problems: list[str]) -> Any:

@@ -32,9 +32,19 @@ class Brought:
 
 
 def bring(
-    store: str, sources: Sequence[str], *, max_failed_fraction: float = MAX_FAILED_FRACTION
+    store: str,
+    sources: Sequence[str],
+    *,
+    max_failed_fraction: float = MAX_FAILED_FRACTION,
+    forgiving: bool = False,
 ) -> Brought:
     """Pull sources one after the other; one that cannot be read does not keep the others away.
+
+    Args:
+        store: Folder or URL of the tables.
+        sources: Sources as in a screen.
+        max_failed_fraction: Largest share of the entries of a source that may fail.
+        forgiving: A source that does not exist is one that cannot be read.
 
     Raises:
         InputError: A source was asked for something that does not exist.
@@ -55,9 +65,9 @@ def bring(
                     Store(store), stage="pull", prefix=f"{spec.partition(':')[0]}:"
                 ),
             )
-        except InputError:
-            raise
         except (MatscreenError, OSError, TimeoutError) as error:
+            if isinstance(error, InputError) and not forgiving:
+                raise
             errors[spec] = " ".join(str(error).split())
             show(f"{spec} could not be pulled: {error}")
         else:
@@ -80,6 +90,7 @@ def pull(
     sources: list[str],
     store: str = STORE,
     max_failed_fraction: float = MAX_FAILED_FRACTION,
+    forgiving: bool = False,
 ) -> Brought:
     """Bring what is new in some sources into the store.
 
@@ -87,8 +98,10 @@ def pull(
         sources: Sources as in a screen: `bundle`, `known`, `files:PATH`, `optimade:alexandria`...
         store: Folder or URL of the tables.
         max_failed_fraction: Largest share of the entries of a source that may fail.
+        forgiving: A source that does not exist is one that cannot be read; without it the run fails
+            at once.
     """
-    brought = bring(store, sources, max_failed_fraction=max_failed_fraction)
+    brought = bring(store, sources, max_failed_fraction=max_failed_fraction, forgiving=forgiving)
     lines = ["| source | entries | candidates | failed |", "|---|---|---|---|"]
     lines += [
         f"| {spec} | {each.seen} | {len(each.ids)} | {each.failed} |"

@@ -136,6 +136,40 @@ def test_a_source_that_fails_does_not_stop_the_other_screens(place, server, monk
     assert not (place / "results/second").exists()
 
 
+def test_a_folder_that_is_gone_does_not_stop_the_other_screens(place, server):
+    from flows.nightly import NightError
+
+    text = (place / "second.toml").read_text()
+    (place / "second.toml").write_text(text.replace("files:", "files:/absent-"))
+    with pytest.raises(NightError, match="second: not ranked without files:/absent-") as caught:
+        night(place, "second", "first")
+    assert "no such file or folder" in str(caught.value)
+    assert (place / "results/first/candidates.csv").is_file()
+
+
+def test_descriptors_that_fail_do_not_stop_the_screens_of_others(place, server, monkeypatch):
+    from flows.nightly import NightError
+    from matscreen import stages
+    from matscreen.errors import StoreError
+
+    text = (place / "second.toml").read_text()
+    (place / "second.toml").write_text('descriptor_set = "composition"\n' + text)
+    original = stages.describe
+
+    def describe(store, descriptor_set, *args, **kwargs):
+        if descriptor_set == "composition":
+            raise StoreError("the disk is full")
+        return original(store, descriptor_set, *args, **kwargs)
+
+    monkeypatch.setattr("matscreen.stages.describe", describe)
+    monkeypatch.setattr("flows.tasks.describe.retries", 0)
+    with pytest.raises(NightError) as caught:
+        night(place, "second", "first")
+    assert str(caught.value).startswith("second: the disk is full")
+    assert (place / "results/first/candidates.csv").is_file()
+    assert not (place / "results/second").exists()
+
+
 def test_a_broken_budget_fails_the_flow_with_its_reasons(place, server):
     from flows.budgets import FailureBudgetError
     from flows.screen import screen
