@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from matscreen.errors import InputError
-from matscreen.mechanisms.base import PARAMETERS, Z90, FloatArray, get_entry
+from matscreen.mechanisms.base import (
+    PARAMETERS,
+    Z90,
+    FloatArray,
+    get_entry,
+    with_model_error,
+)
 from matscreen.monte_carlo import Inputs, uncertain_properties
 from matscreen.ranking import mechanism_inputs, rank
 from matscreen.sampling import draw, normals
@@ -178,8 +184,9 @@ def _explanation(
     name = str(row["structure_id"])
     drawn, normal = _draws(inputs, mechanism, samples, seed, name)
     energy = mechanism.energies({k: v[None, :] for k, v in drawn.items()}, device, application)
+    errors = normals(2, samples, seed, name, mechanism.name, "model error")
     uncertainty = pd.DataFrame(
-        _contributions(inputs, centre, mechanism, device, application, energy, normal)
+        _contributions(inputs, centre, mechanism, device, application, energy, normal, errors)
     ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
     chances = [float(np.mean(np.broadcast_to(g.passed, (1, samples)))) for g in energy.gates]
     gates = pd.DataFrame(
@@ -212,6 +219,8 @@ def _draws(
     for name, item in inputs.items():
         if item.sigma is None:
             values[name] = np.full(samples, item.mean[0])
+        elif np.isnan(item.mean[0]):  # known of other candidates only, and there is no prior
+            values[name] = np.full(samples, np.nan)
         else:
             normal[name] = z[uncertain.index(name)]
             values[name] = draw(get_entry(name), item.mean, item.sigma, normal[name][None, :])[0]
@@ -226,11 +235,25 @@ def _contributions(
     application: str,
     energy: SwitchingEnergy,
     normal: dict[str, FloatArray],
+    errors: FloatArray,
 ) -> list[dict[str, float | str]]:
-    """One row a source of uncertainty; shares are of the variance of log energy, model included."""
-    logs = np.log10(np.ravel(np.broadcast_to(energy.nominal_J, (1, *normal_shape(normal)))))
+    """One row a source of uncertainty; shares are of the variance of log energy, model included.
+
+    Args:
+        inputs: What the mechanism is given.
+        centre: The best values of it.
+        mechanism: The mechanism.
+        device: The specification.
+        application: The event.
+        energy: Energies of the draws.
+        normal: Standard normals behind the draws, by property.
+        errors: Standard normals of the shared and of the material's model error, (2, samples).
+    """
     error = mechanism.model_error
-    total = float(logs.var()) + error.total**2
+    parts = {"shared": (error.shared, errors[0]), "material": (error.material, errors[1])}
+    moved = error.shared * errors[0] + error.material * errors[1]
+    logs = np.log10(np.ravel(with_model_error(energy.floor_J, energy.nominal_J, moved)))
+    total = max(float(logs.var()), 1e-300)
     rows: list[dict[str, float | str]] = []
     for name, z in normal.items():
         item, entry = inputs[name], get_entry(name)
@@ -248,22 +271,21 @@ def _contributions(
                 "share": _first_order(z, logs) / total,
             }
         )
-    nominal = float(np.ravel(mechanism.energies(centre, device, application).nominal_J)[0])
-    for part, sigma in (("shared", error.shared), ("material", error.material)):
+    best = mechanism.energies(centre, device, application)
+    for part, (sigma, z) in parts.items():
+        low, high = (
+            float(np.ravel(with_model_error(best.floor_J, best.nominal_J, side * sigma))[0])
+            for side in (-Z90, Z90)
+        )
         rows.append(
             {
                 "source": f"model error, {part}",
-                "low_J": nominal * 10.0 ** (-Z90 * sigma),
-                "high_J": nominal * 10.0 ** (Z90 * sigma),
-                "share": sigma**2 / total,
+                "low_J": low,
+                "high_J": high,
+                "share": _first_order(z, logs) / total,
             }
         )
     return rows
-
-
-def normal_shape(normal: dict[str, FloatArray]) -> tuple[int, ...]:
-    """Return the shape of the draws; (1,) where nothing is uncertain."""
-    return next(iter(normal.values())).shape if normal else (1,)
 
 
 def _first_order(z: FloatArray, logs: FloatArray) -> float:
@@ -284,12 +306,12 @@ def _property_table(inputs: dict[str, Inputs], values: pd.DataFrame) -> pd.DataF
     rows = []
     for name, item in inputs.items():
         entry, mean = get_entry(name), float(item.mean[0])
+        if not math.isfinite(mean):
+            continue
         known = item.sigma is None
         sigma = 0.0 if item.sigma is None else float(item.sigma[0])
         low = mean * 10 ** (-Z90 * sigma) if entry.scale == "log" else mean - Z90 * sigma
         high = mean * 10 ** (Z90 * sigma) if entry.scale == "log" else mean + Z90 * sigma
-        if known and not math.isfinite(mean):
-            continue
         rows.append(
             {
                 "property": name,

@@ -2,8 +2,10 @@ import pandas as pd
 import pytest
 
 from matscreen.errors import InputError
-from matscreen.explain import explain
+from matscreen.explain import explain, explain_ranked
 from matscreen.mechanisms import Device, get_mechanism
+from matscreen.mechanisms.geometry import ElectrolyteGeometry
+from matscreen.ranking import rank
 
 CANDIDATE = pd.DataFrame({"structure_id": ["x"], "formula": ["BaTiO3"], "spacegroup": [99]})
 
@@ -50,6 +52,44 @@ def test_failed_gates_have_a_sentence_and_a_chance():
     assert not gates.loc["nonpolar", "passes"]
     assert gates.loc["nonpolar", "chance"] == 0.0
     assert gates.loc["nonpolar", "sentence"].startswith("nonpolar:")
+
+
+def vacancies(structure_id: str, **more: float) -> list[dict[str, object]]:
+    means = {"oxygen_vacancy_formation_energy": 4.0, "oxygen_migration_barrier": 0.4, **more}
+    return [
+        {"structure_id": structure_id, "property": name, "mean": mean, "std": 0.1}
+        | {"evidence": "mlip", "method": "test"}
+        for name, mean in means.items()
+    ]
+
+
+def test_what_is_known_of_another_candidate_only_is_left_out():
+    both = pd.DataFrame({"structure_id": ["a", "b"], "formula": ["SrTiO3", "SrFeO3"]})
+    table = pd.DataFrame([*vacancies("a"), *vacancies("b", insertion_voltage=1.0)])
+    mechanism = get_mechanism("electrochemical")
+    ranking = rank(both, table, [mechanism], samples=100)
+    found = explain_ranked(ranking, both, table, mechanism, Device(), "synapse", samples=400)
+    known = {each.structure_id: set(each.properties["property"]) for each in found}
+    assert "insertion_voltage" in known["b"]
+    assert "insertion_voltage" not in known["a"]
+    sources = {each.structure_id: set(each.uncertainty["source"]) for each in found}
+    assert "insertion_voltage" not in sources["a"]
+
+
+def test_the_model_error_moves_only_what_is_over_the_floor():
+    candidate = pd.DataFrame({"structure_id": ["a"], "formula": ["SrTiO3"]})
+    # So slow, so well conducting a cell spends nearly all on the reversible part.
+    device = Device(
+        switching_time=10.0,
+        electrolyte=ElectrolyteGeometry(exchange_current=1e6, conductivity=1.0),
+    )
+    table = pd.DataFrame(vacancies("a"))
+    found = explain(candidate, table, get_mechanism("electrochemical"), device, "logic")
+    parts = found.uncertainty.set_index("source")
+    assert (parts["low_J"] >= found.ranking["energy_floor_J"] * 0.9).all()
+    assert parts["share"]["oxygen_vacancy_formation_energy"] > 0.5
+    model = parts.loc["model error, shared"]
+    assert model["high_J"] < 2 * found.ranking["energy_nominal_J"]
 
 
 def test_one_candidate_at_a_time():
