@@ -6,7 +6,9 @@ The same functions run without it, a few hundred times slower; the extra `compil
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Final
 
 COMPILED: Final = find_spec("numba") is not None
@@ -27,6 +29,21 @@ def compiled_for_threads(function: Callable[..., Any]) -> Any:
     For a function that takes milliseconds: whoever lets others run waits for its turn afterwards.
     """
     return _compiled(function, nogil=True)
+
+
+def keep_compiled(module: ModuleType) -> None:
+    """Keep on disk, too, what numba makes of the functions of another package.
+
+    Packages that compile without keeping it take seconds for that in every process.
+    """
+    if not COMPILED:
+        return
+    from numba.core.dispatcher import Dispatcher
+
+    for function in vars(module).values():
+        if isinstance(function, Dispatcher):
+            with suppress(RuntimeError):  # there is no place to keep it
+                function.enable_caching()
 
 
 def _compiled(function: Callable[..., Any], *, nogil: bool) -> Any:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from matscreen.compiled import keep_compiled
 from matscreen.data import data_path
 from matscreen.errors import InputError
 from matscreen.structures import Crystal, FloatArray
@@ -108,7 +109,6 @@ def match_substrates(
 
 
 def _best(crystal: Crystal, faces: tuple[Face, ...], max_area: float) -> dict[str, object]:
-    from pymatgen.analysis.interfaces.zsl import ZSLGenerator
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
 
     structure = crystal.to_pymatgen()
@@ -118,7 +118,7 @@ def _best(crystal: Crystal, faces: tuple[Face, ...], max_area: float) -> dict[st
             structure, symprec=0.01
         ).get_conventional_standard_structure()
     lattice = np.asarray(structure.lattice.matrix)
-    search = ZSLGenerator(max_area=max_area, max_area_ratio_tol=0.12, max_length_tol=0.06)
+    search = _zsl().ZSLGenerator(max_area=max_area, max_area_ratio_tol=0.12, max_length_tol=0.06)
     best: dict[str, object] = {}
     least = np.inf
     for film_plane, indices in PLANES.items():
@@ -139,6 +139,14 @@ def _best(crystal: Crystal, faces: tuple[Face, ...], max_area: float) -> dict[st
                         "match_area": float(match.match_area),
                     }
     return best
+
+
+@cache
+def _zsl() -> Any:
+    from pymatgen.analysis.interfaces import zsl
+
+    keep_compiled(zsl)
+    return zsl
 
 
 def _strain(film: FloatArray, substrate: FloatArray) -> float:
