@@ -40,6 +40,9 @@ def weigh(error: ModelError, residuals: Mapping[str, npt.ArrayLike]) -> Shift:
 
     σ'² = 1 / (1 / σ_s² + M / σ_m²), shift = σ'² / σ_m² Σ mean residual.
 
+    A mechanism that states no shared part stays as it is; one that states no part of the material
+    is moved by all of the mean.
+
     Args:
         error: The stated model error.
         residuals: log10(measured / predicted) by material.
@@ -48,10 +51,12 @@ def weigh(error: ModelError, residuals: Mapping[str, npt.ArrayLike]) -> Shift:
     count = sum(np.size(np.asarray(values)) for values in residuals.values())
     if not means:
         return Shift(0.0, error.shared, error.material, 0, 0)
-    variance = 1.0 / (1.0 / error.shared**2 + len(means) / error.material**2)
+    # The same as above, and finite where a part is zero.
+    both = error.material**2 + len(means) * error.shared**2
+    weight = error.shared**2 / both if both else 0.0
     return Shift(
-        decades=variance / error.material**2 * sum(means),
-        shared=math.sqrt(variance),
+        decades=weight * sum(means),
+        shared=error.material * math.sqrt(weight),
         material=error.material,
         n_devices=count,
         n_materials=len(means),

@@ -73,7 +73,7 @@ def exclusion(row: pd.Series, *, recalled: bool = False) -> str:
         (not math.isfinite(row["energy_J"]), "no energy"),
         (row.get("basis") in NOT_MEASURED, "not measured"),
         (row.get("basis") in CIRCULAR, "circular: computed by the formula of the model"),
-        (row.get("scope", "device") not in ("device", np.nan), "circuit or chip"),
+        (_text(row, "scope") not in ("device", ""), "circuit or chip"),
         (row.get("confidence") == "low" and not recalled, "low confidence"),
         (row.get("energy_bound", "exact") in ("upper", "lower"), "only a bound"),
         (row.get("interface") == 1, "switches at a whole interface"),
@@ -288,6 +288,12 @@ def _spelling(formula: str) -> str:
     from pymatgen.core import Composition
 
     return str(Composition(str(formula)).reduced_formula)
+
+
+def _text(row: pd.Series, name: str) -> str:
+    """Return a text column of a row; empty where it is absent or nothing is given."""
+    value = row.get(name)
+    return "" if value is None or pd.isna(value) else str(value)
 
 
 def _is_formula(formula: object) -> bool:

@@ -21,8 +21,6 @@ from matscreen.validation.statistics import bootstrap
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENOUGH: Final = 15
-"""Devices from which leaving one material out decides the error; under it a stated prior."""
 LEVEL: Final = 0.90
 
 
@@ -47,6 +45,9 @@ def score_devices(
     mechanisms = [get_mechanism(name) for name in MECHANISMS]
     devices = load_devices(path)
     devices["excluded"] = [exclusion(row, recalled=recalled) for _, row in devices.iterrows()]
+    if path is not None and (devices["excluded"] != "").all():
+        unknown = ("predicted_J", "lower_J", "upper_J", "null_J", "decades")
+        return devices.assign(**dict.fromkeys(unknown, np.nan))
     properties = device_properties(devices.loc[devices["excluded"] == "", "formula"].tolist())
     if path is None:
         films, wells = film_devices()
@@ -103,8 +104,7 @@ def summarize(scored: pd.DataFrame) -> pd.DataFrame:
         bias_decades, rmse_decades, loo_decades (rmse after the mean of the other materials);
         spearman with its 90 % interval (bootstrap over materials) and spearman_null,
         rmse_null of the material-free model; covered of n by the 90 % interval, the exact binomial
-        interval of that share and its p; sigma_decades, what is used: the stated prior with under
-        15 devices, else what leaving out gives.
+        interval of that share and its p; stated_decades, the model error that the ranking draws.
     """
     return pd.DataFrame(
         [

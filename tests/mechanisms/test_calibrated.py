@@ -24,6 +24,19 @@ def test_two_materials_are_weighed_with_the_prior():
     assert (shift.n_devices, shift.n_materials) == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("error", "decades", "shared"),
+    [
+        (ModelError(0.5, 0.0), 1.0, 0.0),  # devices say it all
+        (ModelError(0.0, 0.5), 0.0, 0.0),  # what is sure stays
+        (ModelError(0.0, 0.0), 0.0, 0.0),
+    ],
+)
+def test_a_mechanism_may_state_no_error(error, decades, shared):
+    shift = weigh(error, {"A": [1.0]})
+    assert (shift.decades, shift.shared) == pytest.approx((decades, shared))
+
+
 @pytest.mark.parametrize("decades", [-1.0, 0.7])
 def test_shift_moves_the_excess_and_keeps_the_order(decades):
     plain = get_mechanism("ferroelectric")

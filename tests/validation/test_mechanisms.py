@@ -7,7 +7,12 @@ from typer.testing import CliRunner
 
 from matscreen.cli import app
 from matscreen.errors import InputError
-from matscreen.validation.devices import film_devices, load_devices, specification
+from matscreen.validation.devices import (
+    exclusion,
+    film_devices,
+    load_devices,
+    specification,
+)
 from matscreen.validation.mechanisms import leave_one_out, score_devices, summarize
 
 
@@ -54,6 +59,23 @@ def test_film_energy_is_the_area_of_its_loop():
         "spontaneous_polarization",
         "relative_permittivity",
     }
+
+
+def test_an_empty_column_excludes_nothing(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "formula,mechanism,energy_J,time_s,basis,scope,interface,energy_bound,confidence\n"
+        "HfO2,valence_change,1e-12,1e-8,,,,,\n"
+    )
+    assert [exclusion(row) for _, row in load_devices(path).iterrows()] == [""]
+
+
+def test_devices_that_are_all_excluded_give_an_empty_score(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("formula,mechanism,energy_J,time_s\nHfO2,valence_change,,1e-8\n")
+    found = score_devices(path)
+    assert list(found["excluded"]) == ["no energy"]
+    assert (summarize(found)["n"] == 0).all()
 
 
 def test_a_device_refines_the_common_specification():
