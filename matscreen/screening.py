@@ -92,7 +92,14 @@ def run_screen(
             store, screen.descriptor_set, seed=screen.ranking.seed, progress=progress
         )
     return finish_screen(
-        screen, store, folder, pulled=pulled, cards=cards, ledger=ledger, progress=progress
+        screen,
+        store,
+        folder,
+        pulled=pulled,
+        cards=cards,
+        ledger=ledger,
+        predicted=store.version("predictions"),
+        progress=progress,
     )
 
 
@@ -116,9 +123,22 @@ def finish_screen(
     pulled: Sequence[Pulled],
     cards: Sequence[Mapping[str, Any]],
     ledger: Ledger,
+    predicted: int | None = None,
     progress: Progress = quiet,
 ) -> Screening:
-    """Rank what was pulled and write the result files."""
+    """Rank what was pulled and write the result files.
+
+    Args:
+        screen: What is asked.
+        store: Where the tables live.
+        folder: Where the result files go.
+        pulled: What is ranked.
+        cards: Of the surrogates that predicted.
+        ledger: What was spent until now.
+        predicted: Version of the table `predictions` to rank by, which another screen may replace
+            meanwhile; the latest by default.
+        progress: Called as stages advance.
+    """
     from matscreen.mechanisms import reference_lines
     from matscreen.report.result import ScreenResult
 
@@ -127,7 +147,10 @@ def finish_screen(
         explanations = stages.explain_models(store, cards, progress=progress)
         counter.items = len(explanations)
     # Others may write meanwhile: what is ranked is exactly what `screen.json` says was read.
-    view = store.snapshot()
+    versions = store.versions()
+    if predicted is not None:
+        versions["predictions"] = predicted
+    view = store.at(versions)
     before = last_screen(folder)
     with ledger.stage("rank") as counter:
         candidates, values = candidates_and_values(view, pulled)
