@@ -37,6 +37,7 @@ def calibrate(
     """
     from matscreen.calibration import write_calibration
     from matscreen.commands.output import next_steps, show
+    from matscreen.errors import InputError
     from matscreen.mechanisms import get_mechanism
     from matscreen.mechanisms.calibrated import weigh
     from matscreen.validation.mechanisms import score_devices
@@ -44,6 +45,8 @@ def calibrate(
     scored = score_devices(devices)
     used = scored[scored["excluded"] == ""]
     left_out = scored.loc[scored["excluded"] != "", ["id", "formula", "excluded"]]
+    if used.empty:
+        raise InputError(f"{devices} holds no device that can be weighed; {_left_out(left_out)}")
     shifts, found = {}, []
     for group, rows in used.groupby("mechanism"):
         name = str(group)

@@ -128,3 +128,12 @@ def test_commands(tmp_path):
     shift = json.loads(output.read_text())["mechanisms"]["ferroelectric"]
     assert shift["n_devices"] == 1
     assert shift["shared"] < 0.3
+
+
+def test_a_calibration_of_no_device_is_refused(tmp_path):
+    path, output = tmp_path / "mine.csv", tmp_path / "calibration.json"
+    path.write_text("formula,mechanism,energy_J,time_s\nHfO2,valence_change,,1e-8\n")
+    found = CliRunner().invoke(app, ["calibrate", str(path), "-o", str(output)])
+    assert found.exit_code != 0
+    assert isinstance(found.exception, InputError | SystemExit)
+    assert not output.exists()
