@@ -138,15 +138,14 @@ def sensitivities(
     for name, value, owner in numbers:
         if value == 0.0:
             continue
-        # A count has no hundredth part.
-        half = value // 2 if isinstance(value, int) else value / 2
-        ends = (ratio(name, half), ratio(name, value * 2))
-        exponent = (
-            _exponent(ends, 2.0)
-            if isinstance(value, int)
-            else _exponent((ratio(name, value / _STEP), ratio(name, value * _STEP)), _STEP)
-        )
-        if all(abs(math.log(end)) < _FLAT for end in ends if not math.isnan(end)):
+        count = isinstance(value, int)
+        # Half of an odd count is none, and no count has a hundredth part.
+        half = math.nan if count and value % 2 else ratio(name, value / 2)
+        ends = (half, ratio(name, value * 2))
+        near = (value // 2, value * 2) if count else (value / _STEP, value * _STEP)
+        exponent = _exponent([(each / value, ratio(name, each)) for each in near if each])
+        changes = [abs(math.log(end)) for end in ends if not math.isnan(end)]
+        if not any(change >= _FLAT for change in (*changes, abs(exponent))):
             continue
         rows.append((name, owner, value, parameter_unit(name), exponent, *ends))
     columns = ["parameter", "of", "value", "unit", "exponent", "at_half", "at_twice"]
@@ -162,12 +161,10 @@ def sensitivities(
     return table
 
 
-def _exponent(ratios: tuple[float, float], step: float) -> float:
-    """Return d ln E / d ln p from the energies at p / step and p step over that at p."""
+def _exponent(changes: Sequence[tuple[float, float]]) -> float:
+    """Return d ln E / d ln p from values and energies over those at p; NaN is left out."""
     slopes = [
-        side * math.log(ratio) / math.log(step)
-        for side, ratio in zip((-1.0, 1.0), ratios, strict=True)
-        if not math.isnan(ratio)
+        math.log(energy) / math.log(value) for value, energy in changes if not math.isnan(energy)
     ]
     return sum(slopes) / len(slopes) if slopes else math.nan
 

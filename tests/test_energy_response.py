@@ -77,3 +77,24 @@ def test_the_steepest_comes_first_and_counts_and_ends_of_a_range_have_an_exponen
     ends = ms.sensitivities("ferroelectric", BATIO3).set_index("parameter")
     assert ends.loc["ferroelectric.dielectric_loss", "exponent"] > 0.5
     assert ends["at_twice"].isna()["ferroelectric.dielectric_loss"]
+
+
+def test_an_odd_count_has_no_half_and_its_exponent_knows_the_step():
+    # Two of five levels is not half of them: only the charge counts, and it goes as 1 / N.
+    cell = {"oxygen_vacancy_formation_energy": 2.0, "oxygen_migration_barrier": 0.3}
+    even, odd = (
+        ms.sensitivities("electrochemical", cell, ms.Device(n_levels=n)).set_index("parameter")
+        for n in (32, 33)
+    )
+    assert odd["exponent"]["n_levels"] == pytest.approx(even["exponent"]["n_levels"], abs=0.01)
+    assert odd["at_half"].isna()["n_levels"]
+    assert odd["at_twice"]["n_levels"] == pytest.approx(even["at_twice"]["n_levels"], abs=0.01)
+
+
+def test_what_may_be_neither_halved_nor_doubled_still_has_an_exponent():
+    geometry = dataclasses.replace(ms.Device().ferroelectric, dielectric_loss=0.7)
+    device = ms.Device(ferroelectric=geometry)
+    table = ms.sensitivities("ferroelectric", BATIO3, device).set_index("parameter")
+    loss = table.loc["ferroelectric.dielectric_loss"]
+    assert loss[["at_half", "at_twice"]].isna().all()
+    assert 0.5 < loss["exponent"] < 1.0
