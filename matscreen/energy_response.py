@@ -175,8 +175,8 @@ def device_numbers(block: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         value = getattr(block, item.name)
         if is_dataclass(value):
             yield from device_numbers(value, f"{item.name}.")
-        else:
-            yield prefix + item.name, value
+        else:  # a specification may give 2 V as a whole number, which is no count
+            yield prefix + item.name, value if _is_count(block, item.name) else float(value)
 
 
 def parameter_unit(parameter: str) -> str:
@@ -240,13 +240,22 @@ def _evaluate(
 
 
 def _with(device: Device, parameter: str, value: float) -> Device:
-    """Return the device with one number changed; a count stays a whole number."""
+    """Return the device with one number changed; a count stays a whole number.
+
+    Raises:
+        ConfigError: The value is out of range, or a count is no whole number.
+    """
     block, _, name = parameter.rpartition(".")
     owner = getattr(device, block) if block else device
-    number = int(value) if isinstance(getattr(owner, name), int) else float(value)
+    whole = _is_count(owner, name) and float(value).is_integer()
+    number = int(value) if whole else float(value)
     changed = replace(owner, **{name: number})
     outer: dict[str, Any] = {block: changed}
     return replace(device, **outer) if block else changed
+
+
+def _is_count(block: Any, name: str) -> bool:
+    return any(item.name == name and isinstance(item.default, int) for item in fields(block))
 
 
 def _number(values: Any) -> float:

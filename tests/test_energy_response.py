@@ -98,3 +98,25 @@ def test_what_may_be_neither_halved_nor_doubled_still_has_an_exponent():
     loss = table.loc["ferroelectric.dielectric_loss"]
     assert loss[["at_half", "at_twice"]].isna().all()
     assert 0.5 < loss["exponent"] < 1.0
+
+
+def test_a_whole_number_of_volts_is_no_count():
+    volts = [
+        dataclasses.replace(
+            ms.Device(), filament=dataclasses.replace(ms.Device().filament, voltage=value)
+        )
+        for value in (2, 2.0)
+    ]
+    swept = [
+        ms.sweep("valence_change", FILAMENT, "filament.voltage", [1.0, 1.5], each)["nominal_J"]
+        for each in volts
+    ]
+    assert swept[0].tolist() == swept[1].tolist()
+    assert swept[0].nunique() == 2
+    steep = [ms.sensitivities("valence_change", FILAMENT, each) for each in volts]
+    assert steep[0]["exponent"].tolist() == steep[1]["exponent"].tolist()
+
+
+def test_a_fraction_of_a_level_is_refused():
+    with pytest.raises(ConfigError, match=r"device\.n_levels: must be a whole number"):
+        ms.sweep("ferroelectric", BATIO3, "n_levels", [16.5])
