@@ -182,7 +182,7 @@ def _order(
 def _keys(
     folder: PartFolder, name: str, mechanisms: Sequence[str], number: int
 ) -> dict[str, np.ndarray[Any, Any]]:
-    with folder.open(name + ROWS) as file:
+    with folder.open(name + ROWS) as file, folder.reading(name + ROWS):
         table = file.read(columns=list(_KEYS))
     codes = {mechanism: code for code, mechanism in enumerate(mechanisms)}
     ids = "".join(table["structure_id"].to_pylist())
@@ -213,7 +213,10 @@ def _windows(folder: PartFolder, names: Sequence[str], order: _Order) -> Iterato
     import pyarrow as pa
 
     with ExitStack() as stack:
-        readers = [_Reader(stack.enter_context(folder.open(name + ROWS))) for name in names]
+        readers = [
+            _Reader(folder, name + ROWS, stack.enter_context(folder.open(name + ROWS)))
+            for name in names
+        ]
         for start in range(0, len(order.part), _WINDOW):
             parts = order.part[start : start + _WINDOW]
             grouped = np.argsort(parts, kind="stable")
@@ -227,7 +230,9 @@ def _windows(folder: PartFolder, names: Sequence[str], order: _Order) -> Iterato
 class _Reader:
     """Reads a file front to back, any number of rows at a time; holds one row group."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
+    def __init__(self, folder: PartFolder, name: str, file: pq.ParquetFile) -> None:
+        self._folder = folder
+        self._name = name
         self._file = file
         self._next = 0
         self._held: pa.Table | None = None
@@ -241,7 +246,8 @@ class _Reader:
             if self._held is None or not self._held.num_rows:
                 # One group and in this thread: ahead of a row group, and in threads, the memory
                 # of hundreds of files together is several times that of the rows.
-                self._held = self._file.read_row_group(self._next, use_threads=False)
+                with self._folder.reading(self._name):
+                    self._held = self._file.read_row_group(self._next, use_threads=False)
                 self._next += 1
             found.append(self._held.slice(0, count))
             self._held = self._held.slice(found[-1].num_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -64,8 +64,12 @@ class PartFolder:
         self._put(".used", pa.py_buffer(b""))
 
     def read(self, name: str) -> pa.Table:
-        """Read a whole file."""
-        with self.open(name) as file:
+        """Read a whole file.
+
+        Raises:
+            StoreError: It is not there or cannot be read.
+        """
+        with self.open(name) as file, self.reading(name):
             return file.read()
 
     @contextmanager
@@ -75,10 +79,22 @@ class PartFolder:
         Raises:
             StoreError: It is not there or is no Parquet file.
         """
-        filesystem, path = self.opened()
+        with ExitStack() as stack:
+            with self.reading(name):
+                filesystem, path = self.opened()
+                source = stack.enter_context(filesystem.open_input_file(f"{path}/{name}"))
+                file = pq.ParquetFile(source)
+            yield file
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """Say of which file an error is, where several are open at once.
+
+        Raises:
+            StoreError: The block could not read.
+        """
         try:
-            with filesystem.open_input_file(f"{path}/{name}") as source:
-                yield pq.ParquetFile(source)
+            yield
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(f"cannot read {name} in {self.uri}: {error}") from error
 
