@@ -60,7 +60,7 @@ def facts_for(candidates: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A tidy property table (see `COLUMNS`), evidence `measured`. Facts of low confidence say so
-        in `confidence`; they never outrank a computed value (`matscreen.sampling.best_evidence`).
+        in `confidence`; they never outrank a computed value (`matscreen.evidence.best_evidence`).
     """
     import pandas as pd
 

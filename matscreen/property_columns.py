@@ -32,12 +32,13 @@ class PropertyColumns:
         if materials.empty:
             names = (*PROPERTIES, *PARAMETERS)
             self._by_name = {name: table.head(0).set_index("structure_id") for name in names}
+        hull = np.full(len(materials), np.nan)
         if "energy_above_hull" in self._by_name:
-            self.hull = self._by_name["energy_above_hull"]["mean"].to_numpy(dtype=float)
-        elif "energy_above_hull" in materials:
-            self.hull = materials["energy_above_hull"].to_numpy(dtype=float, na_value=np.nan)
-        else:
-            self.hull = np.full(len(materials), np.nan)
+            hull = self._by_name["energy_above_hull"]["mean"].to_numpy(dtype=float)
+        if "energy_above_hull" in materials:
+            given = materials["energy_above_hull"].to_numpy(dtype=float, na_value=np.nan)
+            hull = np.where(np.isnan(hull), given, hull)
+        self.hull = hull
         volume = self._by_name.get("volume_per_atom")
         self.facts = crystal_facts(
             materials, None if volume is None else volume["mean"].to_numpy(dtype=float)

@@ -89,7 +89,8 @@ def rank(
 
     Args:
         candidates: Columns structure_id, formula; where known material_id, spacegroup, prototype,
-            chemsys, flags, lattice, nsites, source, source_id, energy_above_hull.
+            chemsys, flags, lattice, nsites, source, source_id, energy_above_hull (eV/atom, for
+            those without such a property).
         properties: Tidy table: structure_id, property, mean, evidence; where known std (in the
             unit of the property), lower, upper (90 %), in_domain, confidence.
         mechanisms: Names or mechanisms.
@@ -347,7 +348,9 @@ def _representatives(candidates: pd.DataFrame, table: pd.DataFrame) -> pd.DataFr
     solid = table[table["evidence"].isin(["measured", "dft", "mlip"])]
     known = frame["structure_id"].map(solid["structure_id"].value_counts()).fillna(0)
     hulls = table[table["property"] == "energy_above_hull"].set_index("structure_id")["mean"]
-    hull = frame["structure_id"].map(hulls)
+    hull = frame["structure_id"].map(hulls).astype(float)
+    if "energy_above_hull" in frame:
+        hull = hull.fillna(frame["energy_above_hull"].astype(float))
     group = frame["material_id"].fillna(frame["structure_id"])
     frame = frame.assign(_known=-known, _hull=hull, _group=group)
     frame = frame.sort_values(["_known", "_hull", "structure_id"], kind="stable")

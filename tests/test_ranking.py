@@ -248,6 +248,27 @@ def test_unstable_candidates_are_gated_and_unknown_ones_pass():
     assert rows[rows.structure_id == candidates.structure_id.iloc[1]].feasible.any()
 
 
+def test_the_hull_of_a_source_counts_where_no_property_tells_of_it():
+    candidates = CANDIDATES.head(3).assign(energy_above_hull=0.3)
+    name = candidates.structure_id.iloc[0]
+    known = {"property": "energy_above_hull", "mean": 0.01, "std": 0.01, "evidence": "mlip"}
+    table = pd.concat([PROPERTIES, pd.DataFrame([{"structure_id": name, **known}])])
+    rows = rank(candidates, table, samples=100, max_energy_above_hull=0.1)
+    hull = rows.drop_duplicates("structure_id").set_index("structure_id")["energy_above_hull"]
+    assert hull[name] == 0.01
+    assert (hull.drop(name) == 0.3).all()
+    others = rows[rows.structure_id != name]
+    assert others.reasons.str.startswith("above_hull: 0.300").all()
+
+
+def test_of_two_copies_the_one_lower_above_the_hull_of_its_source_stands_for_the_material():
+    twice = pd.concat(
+        [CANDIDATES.head(1), CANDIDATES.head(1).assign(structure_id="another")]
+    ).assign(material_id="the-same", energy_above_hull=[0.05, 0.0])
+    rows = rank(twice, PROPERTIES.head(0), samples=100)
+    assert set(rows.structure_id) == {"another"}
+
+
 def test_flags_of_the_crystal_come_with_those_of_the_device():
     odd = ["layered: bonds run on in two directions", "vacuum: 20.0 Å"]
     candidates = CANDIDATES.head(3).reset_index(drop=True)
