@@ -29,6 +29,8 @@ _ATTEMPTS = 30
 _READ_ATTEMPTS = 4
 # delta-rs reads a local path as a URL: it takes % for an escape and panics at the others.
 _REFUSED = "%[\\]^|"
+_CONTAINER_AT = ("abfs", "abfss")
+"""Schemes of Azure, where the container stands before the @."""
 KEPT: Final = {
     "delta.logRetentionDuration": "interval 365 days",
     "delta.deletedFileRetentionDuration": "interval 365 days",
@@ -368,12 +370,12 @@ def _place(root: str) -> str:
         StoreError: A URL holds a user or a password.
     """
     # A path made of `s3://bucket` has lost a slash.
-    lost = re.match(r"([a-z][a-z0-9+.-]+):/+(.+)", root)
+    lost = re.match(r"([a-z][a-z0-9+.-]+):/+(.+)", root, re.IGNORECASE)
     if lost is None:
         return root
-    scheme, rest = lost.groups()
+    scheme, rest = lost[1].lower(), lost[2]
     parts = urlsplit(f"{scheme}://{'/' if scheme == 'file' else ''}{rest}")
-    if parts.username or parts.password:
+    if parts.password or (parts.username and scheme not in _CONTAINER_AT):
         place = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         raise StoreError(
             f"the address of the store {place} holds a user or a password, which would be shown "

@@ -271,10 +271,25 @@ def test_a_bucket_keeps_its_address_also_as_a_path():
         assert Store(place).uri("labels") == "s3://bucket/a/store/labels"
 
 
-def test_an_address_with_a_password_is_refused_and_not_shown():
-    with pytest.raises(StoreError, match="s3://bucket/store holds a user") as caught:
-        Store("s3://me:s3cr3t@bucket/store")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://me:s3cr3t@bucket/store",
+        "S3://me:s3cr3t@bucket/store",
+        "s3://s3cr3t@bucket/store",
+        "abfss://me:s3cr3t@bucket/store",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_shown(address):
+    with pytest.raises(StoreError, match=r"(s3|abfss)://bucket/store holds a user") as caught:
+        Store(address)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["abfss", "abfs"])
+def test_the_container_of_an_azure_address_is_no_user(scheme):
+    address = f"{scheme}://container@account.dfs.core.windows.net/store"
+    assert Store(address).root == address
 
 
 def test_a_damaged_file_is_said_and_the_rest_stays(store):
