@@ -60,11 +60,19 @@ def endpoint() -> str:
     """Return the address of the API: that of `MP_API_ENDPOINT`, or the public one.
 
     Raises:
-        InputError: It is no https address; plain http would show the key to the network, and is
-            taken for this machine only.
+        InputError: It is no https address, or holds a user or a password; plain http would show
+            the key to the network, and is taken for this machine only.
     """
     given = os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.username or parts.password:
+        raise InputError(
+            f"the address of {parts.hostname} in {ENDPOINT_VARIABLE} holds a user or a password, "
+            "which would be stored with every query; leave it out"
+        )
     local = parts.hostname in _LOCAL
     if not parts.hostname or parts.scheme not in ({"http", "https"} if local else {"https"}):
         raise InputError(f"{ENDPOINT_VARIABLE} is {given!r}; it must be an https address")

@@ -82,3 +82,19 @@ def test_an_address_that_would_show_the_key_is_refused(fake_mp, monkeypatch):
         monkeypatch.setenv("MP_API_ENDPOINT", address)
         with pytest.raises(InputError, match="must be an https address"):
             opened()
+
+
+@pytest.mark.parametrize(
+    "address", ["https://me:s3cr3t@example.org/", "http://me:s3cr3t@example.org"]
+)
+def test_an_address_with_a_password_is_refused_and_not_shown(fake_mp, monkeypatch, address):
+    monkeypatch.setenv("MP_API_ENDPOINT", address)
+    with pytest.raises(InputError, match="MP_API_ENDPOINT") as caught:
+        opened()
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_an_address_that_is_none_is_refused(fake_mp, monkeypatch):
+    monkeypatch.setenv("MP_API_ENDPOINT", "https://[::1")
+    with pytest.raises(InputError, match="must be an https address"):
+        opened()
