@@ -28,3 +28,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_process_do_not_share_a_file(tmp_path):
+    path = tmp_path / "kept"
+    with replacing(path) as first, replacing(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"  # the inner one was renamed before
+    assert list(tmp_path.iterdir()) == [path]
