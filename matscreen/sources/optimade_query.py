@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, reduce
 from math import gcd
 from typing import Any, Final
@@ -167,8 +167,9 @@ def provider_fields(text: str) -> tuple[str, ...]:
 
 
 def changed_since(text: str, moment: datetime) -> str:
-    """Narrow a filter to entries that changed after a moment."""
-    stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Narrow a filter to entries that changed after a moment, UTC where it names no zone."""
+    known = moment.astimezone(UTC) if moment.tzinfo else moment
+    stamp = known.strftime("%Y-%m-%dT%H:%M:%SZ")
     change = f'last_modified>"{stamp}"'
     return f"({text}) AND {change}" if text.strip() else change
 

@@ -126,3 +126,10 @@ def test_changes_are_asked_for_in_the_words_of_the_standard() -> None:
     assert text == '(nsites<5 OR nsites>9) AND last_modified>"2026-01-02T03:04:05Z"'
     validate(text)
     validate(changed_since("", moment))
+
+
+@pytest.mark.parametrize("moment", ["2026-03-29T03:30:00+02:00", "2026-03-29T01:30:00"])
+def test_a_moment_of_any_zone_is_asked_for_in_utc(moment: str) -> None:
+    assert changed_since("", datetime.fromisoformat(moment)) == (
+        'last_modified>"2026-03-29T01:30:00Z"'
+    )
