@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from matscreen.mechanisms.base import Z90, FloatArray
 
@@ -22,20 +23,32 @@ _LN10: Final = math.log(10.0)
 def sigma_of(entry: Property, table: pd.DataFrame) -> FloatArray:
     """Return one-sigma errors of rows of one property: decades on a log scale, else its unit.
 
-    The 90 % interval counts where there is one; else std, taken in the property's unit.
+    The 90 % interval counts where there is one; else std, taken in the property's unit. An interval
+    that was cut at a physical bound says how wide it is on the other side only.
     """
     mean = table["mean"].to_numpy(dtype=float)
     std = np.nan_to_num(table["std"].to_numpy(dtype=float), nan=0.0)
     lower, upper = (table[name].to_numpy(dtype=float) for name in ("lower", "upper"))
     with np.errstate(invalid="ignore", divide="ignore"):
         if entry.scale == "log":
-            by_interval = (np.log10(upper) - np.log10(lower)) / (2.0 * Z90)
+            low, middle, high = np.log10(lower), np.log10(mean), np.log10(upper)
             by_std = np.log10(1.0 + std / mean)
         else:
-            by_interval = (upper - lower) / (2.0 * Z90)
+            low, middle, high = lower, mean, upper
             by_std = std
+        by_interval = (high - low) / (2.0 * Z90)
+        cut_below, cut_above = _at(lower, entry.lower), _at(upper, entry.upper)
+        for cut, half in (
+            (cut_below & ~cut_above, high - middle),
+            (cut_above & ~cut_below, middle - low),
+        ):
+            by_interval = np.where(cut, np.fmax(by_interval, half / Z90), by_interval)
     usable = np.isfinite(by_interval) & (by_interval >= 0.0)
     return np.asarray(np.where(usable, by_interval, np.nan_to_num(by_std, nan=0.0)))
+
+
+def _at(values: FloatArray, bound: float) -> npt.NDArray[np.bool_]:
+    return np.isclose(values, bound, rtol=1e-6, atol=1e-9)
 
 
 def draw(entry: Property, mean: FloatArray, sigma: FloatArray, normals: FloatArray) -> FloatArray:
