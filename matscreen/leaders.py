@@ -42,7 +42,6 @@ from matscreen.table_files import dataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import DeltaTable
 
 TABLE: Final = "leaders"
 ROW_SCHEME: Final = f"{SCHEME}/phases-1"
@@ -88,7 +87,7 @@ class StoredLeaders:
         self._store = store
         if not store.exists(TABLE):
             store.append(TABLE, tables.SCHEMAS[TABLE].empty_table())
-        self._table = _opened(self._store, TABLE)
+        self._table = self._store.opened(TABLE)
         self._unstored: set[str] = set()
 
     def of(self, formulas: Collection[str]) -> Iterator[Leader]:
@@ -190,7 +189,7 @@ class StoredLeaders:
             )
         except CommitFailedError:
             time.sleep(random.uniform(0.01, 0.1))
-            self._table = _opened(self._store, TABLE)
+            self._table = self._store.opened(TABLE)
             return False
         except (DeltaError, OSError) as error:
             message = f"cannot write table {TABLE!r} in {self._store.root}: {error}"
@@ -205,7 +204,7 @@ class StoredLeaders:
             return
         with suppress(CommitFailedError):  # another process is writing: the next opening does it
             self._table.optimize.compact()
-        self._table = _opened(self._store, TABLE)
+        self._table = self._store.opened(TABLE)
 
 
 def _table(leaders: Sequence[Leader], bare: Iterable[dict[str, str]] = ()) -> pa.Table:
@@ -244,12 +243,6 @@ def _leaders(batch: pa.RecordBatch) -> Iterator[Leader]:
     return (Leader(*row) for row in zip(*columns, strict=True))
 
 
-def _opened(store: Store, name: str) -> DeltaTable:
-    from deltalake import DeltaTable
-
-    return DeltaTable(store.uri(name))
-
-
 def _with_cell(store: Store) -> pa.ChunkedArray:
     """Return the ids of the candidates that have a cell."""
     import pyarrow as pa
@@ -257,7 +250,7 @@ def _with_cell(store: Store) -> pa.ChunkedArray:
 
     if not store.exists("candidates"):
         return pa.chunked_array([], pa.string())
-    rows = dataset(_opened(store, "candidates"), store.uri("candidates"))
+    rows = dataset(store.opened("candidates"), store.uri("candidates"))
     found = rows.to_table(columns=["structure_id"], filter=ds.field("lattice").is_valid())
     return found["structure_id"]
 
@@ -268,7 +261,7 @@ def _candidate_rows(store: Store, ids: pa.Array) -> Iterator[pa.Table]:
     import pyarrow.dataset as ds
 
     columns = ["structure_id", "material_id", "formula", "lattice", "atomic_numbers", "frac_coords"]
-    rows = dataset(_opened(store, "candidates"), store.uri("candidates"))
+    rows = dataset(store.opened("candidates"), store.uri("candidates"))
     scanner = rows.scanner(
         columns=columns,
         filter=ds.field("structure_id").isin(ids) & ds.field("lattice").is_valid(),

@@ -23,7 +23,6 @@ from matscreen.write_lock import turn_to_write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deltalake import DeltaTable
 
 RETENTION: Final = timedelta(days=30)
 """How long files stay after no version needs them any more, where nothing else is asked."""
@@ -188,7 +187,7 @@ def restore(store: Store, name: str, version: int) -> int:
         )
     try:
         with turn_to_write(store.root, name):
-            _open(store, name).restore(version)
+            store.opened(name).restore(version)
     except (DeltaError, OSError) as error:
         reason = why_gone(store.uri(name), version)
         message = f"table {name!r} in {store.root} cannot be restored: {error}"
@@ -208,14 +207,8 @@ def _chosen(store: Store, names: Iterable[str] | None) -> Sequence[str]:
     return chosen
 
 
-def _open(store: Store, name: str) -> DeltaTable:
-    from deltalake import DeltaTable
-
-    return DeltaTable(store.uri(name))
-
-
 def _state(store: Store, name: str) -> TableState:
-    table = _open(store, name)
+    table = store.opened(name)
     adds = table.get_add_actions(flatten=True)
     sizes = _column(adds, "size_bytes")
     rows = _column(adds, "num_records")
@@ -253,7 +246,7 @@ def _compact(store: Store, name: str) -> bool:
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     for attempt in range(_ATTEMPTS):
-        table = _open(store, name)
+        table = store.opened(name)
         try:
             configured = table.metadata().configuration
             if any(configured.get(key) != value for key, value in KEPT.items()):
@@ -263,7 +256,7 @@ def _compact(store: Store, name: str) -> bool:
                 metrics = table.optimize.compact()
             if int(metrics["numFilesRemoved"]) == 0:
                 return False
-            _open(store, name).create_checkpoint()
+            store.opened(name).create_checkpoint()
         except CommitFailedError as error:
             # A merge changed the same files: join what is there now.
             if attempt == _ATTEMPTS - 1:
@@ -282,7 +275,7 @@ def _compact(store: Store, name: str) -> bool:
 def _vacuum(store: Store, name: str, hours: int, keep: list[int], *, dry_run: bool) -> Removal:
     from deltalake.exceptions import DeltaError
 
-    table = _open(store, name)
+    table = store.opened(name)
     configured = table.metadata().configuration
     known = {each.version for each in commits(store.uri(name))}
     options: dict[str, Any] = {

@@ -172,7 +172,7 @@ class Store:
 
     def version(self, name: str) -> int:
         """Return the Delta version of a table, -1 when it was never written."""
-        return int(self._open(name).version()) if self.exists(name) else -1
+        return int(self.opened(name).version()) if self.exists(name) else -1
 
     def append(self, name: str, table: pa.Table, *, opened: DeltaTable | None = None) -> None:
         """Add rows; new columns are added to the table.
@@ -185,8 +185,17 @@ class Store:
         self._write(name, table, "append", opened)
 
     def opened(self, name: str) -> DeltaTable:
-        """Open a table that has been written, for an `Appender`."""
-        return self._open(name)
+        """Open a table that has been written.
+
+        Raises:
+            StoreError: It cannot be opened.
+        """
+        from deltalake.exceptions import DeltaError
+
+        try:
+            return self._open(name)
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(name, error) from error
 
     def replace(self, name: str, table: pa.Table) -> None:
         """Replace the whole table, schema included."""

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 
 from matscreen import tables
+from matscreen.appending import Appender
 from matscreen.errors import StoreError
+from matscreen.maintenance import compact, states, vacuum
 from matscreen.store import Store
 from tests.label_rows import label, labels
 
@@ -311,6 +313,17 @@ def test_a_torn_log_entry_is_said_in_one_line(store):
     with pytest.raises(StoreError, match="cannot be read") as caught:
         store.read("labels")
     assert "\n" not in str(caught.value)
+    appender = Appender(store, "labels")
+    for use in (
+        store.snapshot,
+        lambda: store.version("labels"),
+        lambda: appender.append(labels(label("b"))),
+        lambda: states(store),
+        lambda: compact(store),
+        lambda: vacuum(store),
+    ):
+        with pytest.raises(StoreError, match=r"'labels' in .* cannot be read"):
+            use()
 
 
 def test_a_table_of_a_newer_program_is_left_alone(store):
