@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from matscreen.store import Store
     from matscreen.surrogates import Surrogate, TrainingSet
     from matscreen.surrogates.transferred import Transferred
+
+_Read = TypeVar("_Read")
 
 
 def feature_table(store: Store, descriptor_set: str) -> pd.DataFrame:
@@ -52,7 +55,62 @@ def property_model(
     Raises:
         ModelError: There are too few labels.
     """
+    return _model(store, _chain(store, property_name, descriptor_set, seed=seed))
+
+
+def trained_card(
+    name: str, *, store: Store, descriptor_set: str, seed: int
+) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the card of the surrogate of a property, or None and why there is none.
+
+    A kept surrogate is not read for that, which takes a second. A function of its own so that
+    another process can do it.
+    """
+    from matscreen.surrogates.transfer_files import whole_card
+
+    try:
+        chain = _chain(store, name, descriptor_set, seed=seed)
+        card = _kept(chain, whole_card)
+        return (_model(store, chain).card if card is None else card), ""
+    except ModelError as error:
+        return None, str(error)
+
+
+def untrained(store: Store, properties: Sequence[str]) -> int:
+    """Return how many properties never had a surrogate in this store."""
+    return sum(not (_model_folder(store) / name).is_dir() for name in properties)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Level:
+    """One surrogate of a chain, each transferred from the one before.
+
+    Attributes:
+        rows: What it learns from.
+        options: What decides it beside the rows; arguments of `train` and `transfer`.
+        descriptor_set: Name of the set.
+        folder: Where it is kept.
+        evidence: What its card says of the evidence; None where there is one kind only.
+    """
+
+    rows: TrainingSet
+    options: Mapping[str, Any]
+    descriptor_set: str
+    folder: Path
+    evidence: Mapping[str, Any] | None
+
+
+def _chain(
+    store: Store, property_name: str, descriptor_set: str, *, seed: int
+) -> tuple[_Level, ...]:
+    """Say which surrogates lead to that of a property, the one of the poorest evidence first.
+
+    Raises:
+        ModelError: No described candidate has a label.
+    """
     from matscreen import multi_fidelity
+    from matscreen.surrogates import data_hash
+    from matscreen.surrogates.transfer import transfer_hash
 
     features = feature_table(store, descriptor_set)
     labels = store.read("labels").to_pandas()
@@ -61,42 +119,24 @@ def property_model(
     levels = multi_fidelity.levels(labels)
     if not levels:
         raise ModelError(f"{property_name}: none of the described candidates has a label")
-    model: Surrogate | Transferred | None = None
-    learned: TrainingSet | None = None
+    chain: list[_Level] = []
+    key = ""
     for n, level in enumerate(levels):
         rows = _rows_of(level.values, features)
+        options = {
+            "groups": rows.groups.tolist(),
+            "property": property_name,
+            "labels": list(rows.labels),
+            "noise": rows.noise,
+            "seed": seed,
+            "descriptor_version": str(features["version"].iloc[0]),
+        }
+        own = data_hash(rows.X, rows.y, **options)
+        key = transfer_hash(key, own) if chain else own
+        folder = _model_folder(store) / property_name / key[:16]
         about = multi_fidelity.describe_levels(levels[:n], level) if len(levels) > 1 else None
-        model = _model(
-            store,
-            property_name,
-            rows,
-            descriptors=(descriptor_set, str(features["version"].iloc[0])),
-            seed=seed,
-            source=model,
-            source_rows=learned,
-            evidence=about,
-        )
-        learned = rows
-    assert model is not None
-    return model
-
-
-def trained_card(
-    name: str, *, store: Store, descriptor_set: str, seed: int
-) -> tuple[Mapping[str, Any] | None, str]:
-    """Return the card of the surrogate of a property, or None and why there is none.
-
-    A function of its own so that another process can do it.
-    """
-    try:
-        return property_model(store, name, descriptor_set, seed=seed).card, ""
-    except ModelError as error:
-        return None, str(error)
-
-
-def untrained(store: Store, properties: Sequence[str]) -> int:
-    """Return how many properties never had a surrogate in this store."""
-    return sum(not (_model_folder(store) / name).is_dir() for name in properties)
+        chain.append(_Level(rows, options, descriptor_set, folder, about))
+    return tuple(chain)
 
 
 def _rows_of(values: pd.DataFrame, features: pd.DataFrame) -> TrainingSet:
@@ -117,64 +157,59 @@ def _rows_of(values: pd.DataFrame, features: pd.DataFrame) -> TrainingSet:
     )
 
 
-def _model(
-    store: Store,
-    property_name: str,
-    rows: TrainingSet,
-    *,
-    descriptors: tuple[str, str],
-    seed: int,
-    source: Surrogate | Transferred | None,
-    source_rows: TrainingSet | None,
-    evidence: Mapping[str, Any] | None,
-) -> Surrogate | Transferred:
-    """Return the kept model of these rows and this source, else train and keep it."""
-    from matscreen.surrogates import data_hash, save_training_set, train
-    from matscreen.surrogates.transfer import transfer, transfer_hash
+def _kept(chain: Sequence[_Level], read: Callable[..., _Read]) -> _Read | None:
+    """Read the last surrogate of a chain where it is kept; None where it must be trained."""
+    folder = chain[-1].folder
+    if not (folder / "card.json").is_file():
+        return None
+    try:
+        found = read(folder, descriptor_version=chain[-1].options["descriptor_version"])
+    except ModelError:
+        return None  # of other library or descriptor versions: train anew in its place
+    for level in chain:
+        with suppress(OSError):  # a store for reading only, or one that another needs no more
+            # In use: `model_retention` removes what is not.
+            os.utime(level.folder / "card.json")
+    return found
+
+
+def _model(store: Store, chain: Sequence[_Level]) -> Surrogate | Transferred:
+    """Return the kept surrogate of a chain, else train what is missing and keep it."""
+    from matscreen.surrogates import save_training_set, train
+    from matscreen.surrogates.transfer import transfer
     from matscreen.surrogates.transfer_files import load_any, save_any
 
-    name, version = descriptors
-    decisive: dict[str, Any] = {
-        "groups": rows.groups.tolist(),
-        "property": property_name,
-        "labels": list(rows.labels),
-        "noise": rows.noise,
-        "seed": seed,
-        "descriptor_version": version,
+    kept = _kept(chain, load_any)
+    if kept is not None:
+        return kept
+    *before, level = chain
+    rows = level.rows
+    options = {
+        **level.options,
+        "ids": rows.ids.tolist(),
+        "descriptor_set": level.descriptor_set,
     }
-    key = data_hash(rows.X, rows.y, **decisive)
-    if source is not None:
-        key = transfer_hash(source, key)
-    folder = _model_folder(store) / property_name / key[:16]
-    if (folder / "card.json").is_file():
-        try:
-            kept = load_any(folder, descriptor_version=version)
-        except ModelError:
-            # Of other library or descriptor versions: train anew in its place.
-            pass
-        else:
-            with suppress(OSError):  # a store for reading only
-                (folder / "card.json").touch()  # in use: `model_retention` removes what is not
-            return kept
-    options = {**decisive, "ids": rows.ids.tolist(), "descriptor_set": name}
     model: Surrogate | Transferred
-    if source is None:
+    if not before:
         model = train(rows.X, rows.y, **options)
     else:
         model = transfer(
-            source,
+            _model(store, before),
             rows.X,
             rows.y,
-            source_rows=source_rows,
+            source_rows=before[-1].rows,
             formulas=rows.formulas.tolist(),
             **options,
         )
-    card = {**model.card, "training_data": _origin(store, property_name, rows)}
-    if evidence is not None:
-        card["evidence"] = dict(evidence)
+    card = {
+        **model.card,
+        "training_data": _origin(store, level.options["property"], rows),
+    }
+    if level.evidence is not None:
+        card["evidence"] = dict(level.evidence)
     model = dataclasses.replace(model, card=card)
-    save_any(model, folder)
-    save_training_set(rows, folder)
+    save_any(model, level.folder)
+    save_training_set(rows, level.folder)
     return model
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -124,6 +126,35 @@ def test_what_has_not_changed_is_not_trained_anew(both, monkeypatch):
     X = _X().astype(float)
     np.testing.assert_array_equal(again.predict(X).mean, before.predict(X).mean)
     assert again.card == before.card
+
+
+def test_a_card_is_read_without_its_surrogate(both, monkeypatch):
+    model = training.property_model(both, VACANCY, "toy")
+    levels = list((training.card_folder(both, model.card).parent).glob("*/card.json"))
+    assert len(levels) == 2  # the simulated labels have a surrogate of their own
+    for card in levels:
+        os.utime(card, (0, 0))
+
+    def refuse(*_args, **_options):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("matscreen.surrogates.transfer_files.load_any", refuse)
+    card, error = training.trained_card(VACANCY, store=both, descriptor_set="toy", seed=0)
+    assert (card, error) == (model.card, "")
+    # Both are in use, so no clearing of old models takes one.
+    assert all(card.stat().st_mtime > 0 for card in levels)
+
+
+def test_a_damaged_surrogate_is_trained_anew(tmp_path):
+    X = _X()
+    store = _store(tmp_path, [_label(i, _simulated(X)[i], "mlip") for i in range(60)])
+    before = training.property_model(store, VACANCY, "toy")
+    (fitted,) = training.card_folder(store, before.card).glob("model-*.skops")
+    fitted.write_bytes(b"half")
+    card, _ = training.trained_card(VACANCY, store=store, descriptor_set="toy", seed=0)
+    assert card["data_hash"] == before.card["data_hash"]
+    again = training.property_model(store, VACANCY, "toy")
+    np.testing.assert_array_equal(again.predict(X).mean, before.predict(X).mean)
 
 
 def test_predictions_of_the_store_are_those_of_the_transferred_model(both):

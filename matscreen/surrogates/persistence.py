@@ -155,7 +155,9 @@ def write_sealed(folder: Path, card: Mapping[str, Any], parts: Mapping[str, Any]
     import skops.io as sio
 
     content = sio.dumps(dict(parts), compression=zipfile.ZIP_DEFLATED, compresslevel=1)
-    _refuse_unknown(sio.get_untrusted_types(data=content), "the model")
+    unknown = sorted(set(sio.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
+    if unknown:
+        raise ModelError(f"the model holds types that are not trusted: {', '.join(unknown)}")
     digest = hashlib.sha256(content).hexdigest()
     name = f"model-{digest[:16]}.skops"
     write_atomically(folder / name, content)
@@ -178,16 +180,29 @@ def read_sealed(
             model was trained with another scikit-learn.
     """
     import skops.io as sio
+    from skops.io.exceptions import UntrustedTypesFoundException
 
-    _check_scikit_learn(card, folder)
-    content = _read_model(folder, card)
+    content = check_sealed(folder, card)
     try:
-        _refuse_unknown(sio.get_untrusted_types(data=content), str(folder))
         return assemble(sio.loads(content, trusted=list(TRUSTED_TYPES)))
     except ModelError:
         raise
+    except UntrustedTypesFoundException as error:
+        named = str(error).splitlines()[0].partition(": ")[2]
+        raise ModelError(f"{folder} holds types that are not trusted: {named}") from error
     except Exception as error:  # a damaged file may raise anything
         raise ModelError(f"{folder}: not a readable model ({error}): train again") from error
+
+
+def check_sealed(folder: Path, card: Mapping[str, Any]) -> bytes:
+    """Return the fitted parts that a card names, unread, once they are known to be those.
+
+    Raises:
+        ModelError: The file is missing or was changed, or the model was trained with another
+            scikit-learn.
+    """
+    _check_scikit_learn(card, folder)
+    return _read_model(folder, card)
 
 
 def card_of(sealed: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,9 +255,3 @@ def _check_scikit_learn(card: Mapping[str, Any], folder: Path) -> None:
         raise ModelError(
             f"{folder}: trained with scikit-learn {trained}, this is {present}: train again"
         )
-
-
-def _refuse_unknown(types: list[str], where: str) -> None:
-    unknown = sorted(set(types) - set(TRUSTED_TYPES))
-    if unknown:
-        raise ModelError(f"{where} holds types that are not trusted: {', '.join(unknown)}")

@@ -155,7 +155,7 @@ def transfer(
     }
     mode, selection = choose({name: model.card for name, model in found.items()}, property)
     digest = transfer_hash(
-        source,
+        str(source.card["data_hash"]),
         data_hash(
             X,
             y,
@@ -190,12 +190,12 @@ def transfer(
     return replace(chosen, card=card)
 
 
-def transfer_hash(source: Source, target_hash: str) -> str:
+def transfer_hash(source_hash: str, target_hash: str) -> str:
     """Return the `data_hash` of a transferred surrogate, from those of its source and its labels.
 
     Unchanged hashes need no training.
     """
-    parts = [SCHEME, str(source.card["data_hash"]), target_hash]
+    parts = [SCHEME, source_hash, target_hash]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -20,7 +20,15 @@ from matscreen.atomic import write_atomically
 from matscreen.errors import ModelError
 from matscreen.surrogates.card_schema import check_card
 from matscreen.surrogates.label_source import KIND, LabelSource
-from matscreen.surrogates.persistence import CARD, check_descriptors, load, load_card, save
+from matscreen.surrogates.persistence import (
+    CARD,
+    card_of,
+    check_descriptors,
+    check_sealed,
+    load,
+    load_card,
+    save,
+)
 from matscreen.surrogates.source_view import Source
 from matscreen.surrogates.surrogate import Surrogate
 from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
@@ -101,7 +109,7 @@ def load_any(
         raise ModelError(f"{folder}: no transferred surrogate of mode {mode!r}: train again")
     check_descriptors(card, folder, descriptor_version)
     return Transferred(
-        card={name: value for name, value in card.items() if name not in ("parts", "fitted")},
+        card=_card_of_transferred(card),
         source=parts["source"],
         target=target,
         mode=mode,
@@ -111,16 +119,65 @@ def load_any(
     )
 
 
+def whole_card(
+    directory: str | os.PathLike[str], *, descriptor_version: str | None = None
+) -> dict[str, Any]:
+    """Read the card of a surrogate of either kind, and see that all its files are there.
+
+    Reading the surrogate takes a second; its card and the hashes of its files some milliseconds.
+
+    Args:
+        directory: Its folder.
+        descriptor_version: Version of the descriptors to predict from; None skips the comparison.
+
+    Returns:
+        The card that `load_any` would give.
+
+    Raises:
+        ModelError: As `load_any`, but for what is wrong inside a file that is the one it names.
+    """
+    folder = Path(directory)
+    card = load_card(folder)
+    check_descriptors(card, folder, descriptor_version)
+    if "parts" not in card:
+        check_sealed(folder, card)
+        return card_of(card)
+    for role in _ROLES:
+        try:
+            place = _part_folder(folder, card["parts"][role])
+        except (KeyError, TypeError) as error:
+            raise ModelError(
+                f"{folder}: the card of a transferred surrogate lacks {error}: train again"
+            ) from error
+        if _label_source(place) is None:
+            whole_card(place)
+    return _card_of_transferred(card)
+
+
+def _card_of_transferred(card: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in card.items() if name not in ("parts", "fitted")}
+
+
 def _load_part(folder: Path, part: dict[str, Any]) -> Surrogate | Transferred | LabelSource:
+    place = _part_folder(folder, part)
+    return _label_source(place) or load_any(place)
+
+
+def _part_folder(folder: Path, part: dict[str, Any]) -> Path:
     name = str(part["folder"])
     if Path(name).name != name or name.startswith("."):
         raise ModelError(f"{folder}: {name!r} is no folder inside it")
     if _hash_of_card(folder / name) != part["sha256"]:
         raise ModelError(f"{folder}: {name} is not the surrogate the card names: train again")
-    about = json.loads((folder / name / CARD).read_text(encoding="utf-8"))
+    return folder / name
+
+
+def _label_source(folder: Path) -> LabelSource | None:
+    """Return the label source that a folder keeps; None where it keeps a surrogate."""
+    about = json.loads((folder / CARD).read_text(encoding="utf-8"))
     if isinstance(about, dict) and about.get("kind") == KIND:
         return LabelSource(str(about["property"]))
-    return load_any(folder / name)
+    return None
 
 
 def _hash_of_card(folder: Path) -> str:

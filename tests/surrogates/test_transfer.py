@@ -14,7 +14,7 @@ from matscreen.surrogates import Surrogate, TrainingSet, data_hash, train
 from matscreen.surrogates.robust_line import held_out_line, robust_line
 from matscreen.surrogates.source_view import unseen_view
 from matscreen.surrogates.transfer import transfer, transfer_hash
-from matscreen.surrogates.transfer_files import load_any, save_any
+from matscreen.surrogates.transfer_files import load_any, save_any, whole_card
 from matscreen.surrogates.transfer_scores import choose, paired_gain
 from matscreen.surrogates.transferred import DELTA, STACKED, Transferred
 
@@ -213,7 +213,7 @@ def test_saving_and_loading_give_equal_predictions(source, few, moved, tmp_path,
     before, after = model.predict(*given), again.predict(*given)
     for field in dataclasses.fields(before):
         np.testing.assert_array_equal(getattr(before, field.name), getattr(after, field.name))
-    assert again.card == model.card
+    assert again.card == model.card == whole_card(tmp_path / "m", descriptor_version="")
     assert again.mode == model.mode
 
 
@@ -235,35 +235,43 @@ def test_a_transferred_surrogate_can_be_a_source(moved, tmp_path):
     save_any(model, tmp_path)
     fresh, _ = rows(100, 14, "w")
     again = load_any(tmp_path)
+    assert whole_card(tmp_path) == again.card
     np.testing.assert_array_equal(again.predict(fresh).mean, model.predict(fresh).mean)
     assert np.abs(again.predict(fresh).mean - true_label(fresh) - 0.5).mean() < 0.3
 
 
-def test_exchanged_parts_and_other_descriptors_are_refused(moved, source, tmp_path):
+@pytest.mark.parametrize("read", [load_any, whole_card])
+def test_exchanged_parts_and_other_descriptors_are_refused(read, moved, source, tmp_path):
     save_any(moved, tmp_path)
     with pytest.raises(ModelError, match="train again"):
-        load_any(tmp_path, descriptor_version="4")
+        read(tmp_path, descriptor_version="4")
+    fitted = next(tmp_path.glob("target-*/model-*.skops"))
+    whole = fitted.read_bytes()
+    fitted.write_bytes(whole[:-1])
+    with pytest.raises(ModelError, match="not the file the card describes"):
+        read(tmp_path)
+    fitted.write_bytes(whole)
     place = next(tmp_path.glob("source-*"))
     shutil.rmtree(place)
     with pytest.raises(ModelError, match="no surrogate here"):
-        load_any(tmp_path)
+        read(tmp_path)
     save_any(dataclasses.replace(source, card={**source.card, "seconds": 1.0}), place)
     with pytest.raises(ModelError, match="not the surrogate the card names"):
-        load_any(tmp_path)
+        read(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     card["parts"]["source"]["folder"] = "../elsewhere"
     (tmp_path / "card.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match="no folder inside"):
-        load_any(tmp_path)
+        read(tmp_path)
 
 
 def test_the_result_depends_on_data_and_seed_only(source, few, moved):
     again = fit_transfer(source, *few)
     X, _ = rows(50, 15, "u")
     np.testing.assert_array_equal(again.predict(X).mean, moved.predict(X).mean)
-    assert again.card["data_hash"] == moved.card["data_hash"] == transfer_hash(source, hash_of(few))
-    changed = dataclasses.replace(source, card={**source.card, "data_hash": "0" * 64})
-    assert transfer_hash(changed, hash_of(few)) != moved.card["data_hash"]
+    digest = transfer_hash(source.card["data_hash"], hash_of(few))
+    assert again.card["data_hash"] == moved.card["data_hash"] == digest
+    assert transfer_hash("0" * 64, hash_of(few)) != digest
 
 
 def test_mistakes_are_clear(source, few, moved):
