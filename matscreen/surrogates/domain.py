@@ -109,7 +109,9 @@ class Domain:
         that of a model that knows no features.
         """
         excess = np.clip(distance / self.threshold - 1.0, 0.0, 1.0)
-        beyond = half + excess * np.maximum(half, self.constant_half)
+        wider = np.maximum(half, self.constant_half)
+        # Few labels have intervals without end, and nothing times infinity is no number.
+        beyond = half + np.multiply(excess, wider, out=np.zeros_like(wider), where=excess > 0.0)
         measured = half * np.interp(distance, self.knots, self.growth)
         return np.asarray(np.where(distance > self.threshold, np.maximum(beyond, measured), half))
 

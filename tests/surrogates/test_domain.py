@@ -64,6 +64,12 @@ def test_unknown_features_count_as_typical(landmarks, domain):
     assert domain.contains(domain.distance(row))[0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_interval_without_end_stays_without_end(domain):
+    distance = np.array([0.0, 0.5, 1.5, 5.0]) * domain.threshold
+    assert np.isinf(domain.widen(np.full(4, np.inf), distance)).all()
+
+
 def test_widening_is_monotone_and_ends_above_the_constant_model(domain):
     distance = np.linspace(0.0, 4.0, 401) * domain.threshold
     half = domain.widen(np.full(401, 0.5), distance)
