@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,7 +76,8 @@ class Change:
         if self.gone:
             store.remove(name, tables.from_rows(name, self.gone))
         if self.new:
-            self.table.appender.append(tables.from_rows(name, self.new))
+            add = self.table.appender.add if self.table.shared else self.table.appender.append
+            add(tables.from_rows(name, self.new))
         if self.changed:
             store.upsert(name, tables.from_rows(name, self.changed))
 
@@ -90,20 +90,22 @@ class KeyedTable:
         store: The store.
         name: The table.
         compared: Columns in which a row must differ to be written again.
-        alone: Nobody else writes, so that a row of unknown key can be appended.
+        alone: Nobody else pulls, so that a row of unknown key can be appended.
+        shared: Others may write the same rows all the same, without a pull.
     """
 
     store: Store
     name: str
     compared: tuple[str, ...]
     alone: bool
+    shared: bool = False
+    appender: Appender = field(init=False)
     _known: dict[_Key, _Key] = field(default_factory=dict)
     _learned: set[str] = field(default_factory=set)
 
-    @cached_property
-    def appender(self) -> Appender:
-        """What adds rows."""
-        return Appender(self.store, self.name)
+    def __post_init__(self) -> None:
+        since = self.store.version(self.name) if self.shared else None
+        self.appender = Appender(self.store, self.name, since=since)
 
     def learn(self, column: str, value: str) -> None:
         """Read the keys of the stored rows that have a value in a column, once."""
@@ -210,12 +212,12 @@ class PageWriter:
     ordering: OrderingLimits | None = None
 
     def __post_init__(self) -> None:
-        self._registry = open_registry(self.store)
-
         def table(name: str, *compared: str) -> KeyedTable:
             return KeyedTable(self.store, name, compared, self.alone)
 
-        self._candidates = table("candidates")
+        # Before the registry reads what is there. The bundle and simulations bring candidates too.
+        self._candidates = KeyedTable(self.store, "candidates", (), self.alone, shared=True)
+        self._registry = open_registry(self.store)
         self._provenance = table("provenance", "licence")
         self._labels = table("labels", "value", "unit", "evidence")
         self._failures = table("failures", "reason", "detail")
