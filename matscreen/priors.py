@@ -77,7 +77,7 @@ def prior(property: str, info: pd.DataFrame) -> pd.DataFrame:  # noqa: A002 - th
         property: Registry name (or `migration_charge_shift`).
         info: One row a material, with `formula`; columns named like other properties
             (`well_depth`, `band_gap`, `oxygen_migration_barrier`, `volume_per_atom`) are used where
-            a prior depends on them.
+            a prior depends on them; `<name>_evidence` says of what kind a value is.
 
     Returns:
         Columns mean, std, lower, upper (registry unit, 90 % interval), evidence, method; same
@@ -315,6 +315,8 @@ def _score(name: str, alike: float, foreign: float) -> Callable[[pd.DataFrame], 
         likeness = similar_compounds(name).likeness(info["formula"])
         chance = foreign + (alike - foreign) * likeness**2
         measured = ~np.isnan(_column(info, name, np.nan))
+        if f"{name}_evidence" in info:  # a computed value shows nothing
+            measured &= (info[f"{name}_evidence"] == "measured").to_numpy(bool)
         return _Guess(
             np.where(measured, 6.0, ndtri(chance)),
             np.where(measured, 0.0, 1.0),
@@ -326,6 +328,8 @@ def _score(name: str, alike: float, foreign: float) -> Callable[[pd.DataFrame], 
 
 
 _HOP: Final = 0.75
+_PHENOMENA: Final = ("transition_temperature", "critical_temperature")
+"""Properties that only a measurement shows to exist."""
 
 PRIORS: Final[dict[str, Callable[[pd.DataFrame], _Guess]]] = {
     # Before the properties themselves: what is known there is measured.
@@ -378,6 +382,10 @@ def fill_missing(
     )
     info = candidates[["structure_id", "formula"]].set_index("structure_id", drop=False)
     info = info.join(wide.reindex(info.index))
+    for name in _PHENOMENA:
+        rows = properties[properties["property"] == name]
+        evidence = rows.drop_duplicates("structure_id").set_index("structure_id")["evidence"]
+        info[f"{name}_evidence"] = evidence.reindex(info.index)
     parts = [properties]
     for name in PRIORS:
         if name not in wanted:

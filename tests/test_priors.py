@@ -130,6 +130,18 @@ def test_missing_properties_are_filled_and_known_ones_kept():
     assert value["b", "band_gap"] > value["a", "band_gap"]
 
 
+@pytest.mark.parametrize(("evidence", "certain"), [("measured", True), ("dft", False)])
+def test_only_a_measurement_shows_that_an_oxide_superconducts(evidence, certain):
+    candidates = pd.DataFrame({"structure_id": ["a"], "formula": ["MgO"]})
+    known = pd.DataFrame(
+        [{"structure_id": "a", "property": "critical_temperature", "mean": 40.0, "std": 1.0}]
+    ).assign(evidence=evidence)
+    wanted = ("superconductivity_score", "critical_temperature")
+    score = fill_missing(candidates, known, wanted).set_index("property")["mean"]
+    assert (score["superconductivity_score"] > 0.0) == certain
+    assert score["critical_temperature"] == 40.0
+
+
 def test_one_unknown_value_does_not_keep_others_from_being_reflected():
     from matscreen.properties import get_property
     from matscreen.sampling import draw
