@@ -17,8 +17,6 @@ from matscreen.formulas import reduced_amounts, spelling
 if TYPE_CHECKING:
     import pandas as pd
 
-BACK_END: Final = 673.0
-"""Temperature that finished transistors and their wires bear, K (400 °C)."""
 MADE_SOURCES: Final = ("known", "cod", "icsd")
 """Sources whose entries were made and measured."""
 

@@ -39,31 +39,6 @@ def lowered_barriers(
     return np.asarray(height * (middle - tilt)), np.asarray(height * (middle + tilt))
 
 
-def drift_velocity(
-    temperature: npt.ArrayLike,
-    barrier: npt.ArrayLike,
-    field: npt.ArrayLike,
-    *,
-    charge: float,
-    hop_distance: float,
-    attempt_frequency: float,
-) -> FloatArray:
-    """Drift velocity v = a ν0 [exp(-W₋/kT) - exp(-W₊/kT)], m/s (Mott and Gurney).
-
-    Args:
-        temperature: Temperature T, K.
-        barrier: Barrier W of one hop without a field, J.
-        field: Field along the hop, V/m.
-        charge: Charge number of the vacancy.
-        hop_distance: Length a of one hop, m.
-        attempt_frequency: Attempt frequency ν0, 1/s.
-    """
-    along, against = lowered_barriers(barrier, field, charge=charge, hop_distance=hop_distance)
-    kt = KB * np.asarray(temperature, float)
-    rate = np.exp(-along / kt) - np.exp(-against / kt)
-    return np.asarray(hop_distance * attempt_frequency * rate)
-
-
 def switching_temperature(
     barrier: npt.ArrayLike,
     *,

@@ -59,16 +59,6 @@ def intrinsic_coercive_field(depth: npt.ArrayLike, polarization: npt.ArrayLike) 
     return np.asarray(LANDAU * np.asarray(depth, float) / np.asarray(polarization, float))
 
 
-def coherent_energy(depth: npt.ArrayLike, volume: npt.ArrayLike) -> FloatArray:
-    """Energy of coherent reversal, 2 Ps Ec A d = (16 / 3√3) dU V, J.
-
-    Args:
-        depth: Well depth, J/m³.
-        volume: Switched volume, m³.
-    """
-    return np.asarray(2.0 * LANDAU * np.asarray(depth, float) * np.asarray(volume, float))
-
-
 def write_field(
     coercive_field: npt.ArrayLike,
     switching_time: float,

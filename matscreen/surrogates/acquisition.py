@@ -53,16 +53,6 @@ def kth_best(values: npt.ArrayLike, k: int) -> float:
     return float(known[min(k, len(known)) - 1])
 
 
-def sampled_improvement(samples: npt.ArrayLike, best: float) -> FloatArray:
-    """Return the mean of max(best - y, 0) over samples, (n_samples, n) to (n,).
-
-    Samples that are not finite, such as draws that fail a gate, improve nothing.
-    """
-    y = np.asarray(samples, dtype=np.float64)
-    gain = np.where(np.isfinite(y), np.maximum(best - y, 0.0), 0.0)
-    return np.asarray(gain.mean(axis=0), dtype=np.float64)
-
-
 def per_second(
     improvement: npt.ArrayLike, feasible: npt.ArrayLike, seconds: npt.ArrayLike
 ) -> FloatArray:

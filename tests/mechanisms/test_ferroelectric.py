@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from matscreen.mechanisms import Device, FerroelectricGeometry, get_mechanism, switching_energy
 from matscreen.mechanisms.polarization_reversal import (
-    coherent_energy,
     field_at_thickness,
     intrinsic_coercive_field,
     mean_field_scaling,
@@ -34,9 +33,14 @@ def test_well_of_20_mev_per_barium_titanate_unit_in_si():
     assert depth == pytest.approx(4.967990e7, rel=1e-6)
 
 
-def test_coherent_energy_of_the_worked_examples():
-    assert coherent_energy(1e8, 1e-24) == pytest.approx(3.079201435678e-16, rel=1e-5)
-    assert coherent_energy(49679895.62790697, 1e-14 * 1e-8) == pytest.approx(1.529744e-14, rel=1e-5)
+@pytest.mark.parametrize(
+    ("depth", "volume", "energy"),
+    [(1e8, 1e-24, 3.079201435678e-16), (49679895.62790697, 1e-14 * 1e-8, 1.529744e-14)],
+)
+def test_coherent_energy_of_the_worked_examples(depth, volume, energy):
+    moment = 0.26
+    reversal = 2.0 * moment * intrinsic_coercive_field(depth, moment) * volume
+    assert reversal == pytest.approx(energy, rel=1e-5)
 
 
 def test_merz_field_of_the_worked_examples():

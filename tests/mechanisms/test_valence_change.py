@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matscreen.mechanisms import Device, FilamentGeometry, get_mechanism, switching_energy
+from matscreen.mechanisms.base import BOLTZMANN
 from matscreen.mechanisms.base import ELEMENTARY_CHARGE as Q
 from matscreen.mechanisms.filament import (
-    drift_velocity,
     lowered_barriers,
     nanoscale_conductivity,
     retention_barrier,
@@ -35,7 +35,9 @@ def test_a_field_beyond_the_barrier_leaves_none():
 
 
 def test_drift_velocity_of_the_worked_example():
-    velocity = drift_velocity(900.0, Q, 2e8, charge=2, hop_distance=2.5e-10, attempt_frequency=2e13)
+    along, against = lowered_barriers(Q, 2e8, charge=2, hop_distance=2.5e-10)
+    kt = BOLTZMANN * 900.0
+    velocity = 2.5e-10 * 2e13 * (np.exp(-along / kt) - np.exp(-against / kt))
     assert velocity == pytest.approx(1.723623e-2, rel=1e-5)
 
 
