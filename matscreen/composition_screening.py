@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from matscreen.config import Screen
 from matscreen.dossiers import scored_devices, with_devices
 from matscreen.engines import Engine
 from matscreen.errors import InputError
+from matscreen.made_of import code_hash
 from matscreen.merging import Merged, merge_parts
 from matscreen.parallel import meanwhile
 from matscreen.part_files import FOLDER, PartFolder
@@ -226,7 +226,8 @@ def _key(
         "device": asdict(device),
         "mechanisms": [(m.name, asdict(m.model_error), repr(m)) for m in mechanisms],
         "models": [str(card["model_id"]) for card in cards],
-        "version": version("matscreen"),
+        # The version alone stays the same while somebody works on the code.
+        "code": code_hash(),
         "enumeration": compositions.VERSION,
     }
     content = json.dumps(decisive, sort_keys=True, default=str)

@@ -182,6 +182,16 @@ def test_a_folder_of_any_file_system_will_do(plan, work, serial):
     assert rank_missing(mine, work[:1], Processes(1)) == []
 
 
+def test_partitions_of_other_code_are_not_taken(plan, monkeypatch):
+    def key():
+        return composition_screening._key(plan.screen, plan.mechanisms, plan.device, [])
+
+    before = key()
+    assert key() == before
+    monkeypatch.setattr("matscreen.composition_screening.code_hash", lambda: "other")
+    assert key() != before
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with open_client("local", workers=2) as client:
