@@ -135,7 +135,8 @@ class JsonClient:
     """Fetches JSON documents, repeating with growing waits what may heal by itself.
 
     Repeated are timeouts and cut connections, 408, 429, 5xx, and answers that should be JSON but
-    are not (a page of a proxy, a document cut short). `Retry-After` is honoured.
+    are not (a page of a proxy, a document cut short, one that is not packed as it says).
+    `Retry-After` is honoured.
 
     Attributes:
         client: The HTTP client that does the work.
@@ -186,6 +187,9 @@ class JsonClient:
                 overloaded = isinstance(error, httpx.ReadTimeout)
                 if isinstance(error, httpx.ConnectError):
                     most = min(most, _CONNECT_ATTEMPTS)
+            except httpx.DecodingError as error:
+                trouble = f"DecodingError {error}"
+                most = min(most, _BROKEN_ATTEMPTS)
             except httpx.HTTPError as error:
                 raise SourceError(f"{shown}: {error}") from error
             else:

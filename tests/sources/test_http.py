@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -142,6 +143,25 @@ def test_a_broken_document_is_asked_for_again_but_not_for_ever(
     patience = Patience(answer)
     assert words in str(patience.error())
     assert len(patience.waits) == 2
+
+
+class Sent(httpx.AsyncByteStream):
+    """Bytes as they come from a wire, not unpacked yet."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_asked_for_again() -> None:
+    said = {"Content-Encoding": "gzip"}
+    wrong = [httpx.Response(200, headers=said, stream=Sent(b"<html>busy")) for _ in range(5)]
+    assert Patience(*wrong[:2], FINE).get() == {"data": [1]}
+    patience = Patience(*wrong[2:])
+    assert "DecodingError" in str(patience.error())
+    assert len(patience.requests) == 3
 
 
 def test_an_answer_without_end_is_not_read_to_its_end() -> None:
