@@ -38,14 +38,11 @@ def assess(candidates: pd.DataFrame, melting_temperature: pd.Series) -> pd.DataF
     formulas = candidates["formula"].astype(str)
     markets = np.array([supply_concentration(formula) for formula in formulas]).reshape(-1, 2)
     ratio, _ = crystallisation_ratio()
-    sources = candidates["source"].astype(str) if "source" in candidates else None
+    sources = candidates["source"].tolist() if "source" in candidates else [None] * len(formulas)
     measured = {spelling(str(name)) for name in load_facts()["formula"].unique()}
     made = [
-        True
-        if spelling(formula) in measured
-        or (sources is not None and _experimental(sources.iloc[index]))
-        else None
-        for index, formula in enumerate(formulas)
+        True if spelling(formula) in measured or _experimental(source) else None
+        for formula, source in zip(formulas, sources, strict=True)
     ]
     return pd.DataFrame(
         {
@@ -124,5 +121,7 @@ def crystallisation_ratio() -> tuple[float, float]:
     return float(10.0 ** np.mean(logs)), float(np.std(logs, ddof=1))
 
 
-def _experimental(source: str) -> bool:
-    return any(name in source.lower().split(";") for name in MADE_SOURCES)
+def _experimental(source: object) -> bool:
+    """Whether one of the sources of a candidate, such as `optimade:cod;bundle`, measures."""
+    names = source.lower().split(";") if isinstance(source, str) else []
+    return any(name.rpartition(":")[2] in MADE_SOURCES for name in names)

@@ -39,3 +39,20 @@ def test_constraints_name_what_they_exclude():
     assert [reason.split(":")[0] for reason in found["c"]] == ["excluded_element", "thermal_budget"]
     assert set(barred(table, require_made=True)) >= {"b"}
     assert set(barred(table, max_hhi=1.0)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("optimade:cod", True),
+        ("optimade:mp;optimade:cod", True),
+        ("known", True),
+        ("optimade:mp", False),
+        (None, False),
+        (float("nan"), False),
+    ],
+)
+def test_what_an_experimental_database_holds_was_made(source, made):
+    table = assess(CANDIDATES.iloc[[1]].assign(source=[source]), MELTING)
+    reasons = barred(table, allow_hazardous=True, require_made=True)
+    assert ("b" not in reasons) == made
