@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -227,19 +226,21 @@ def test_a_malformed_url_is_an_input_error(url: str) -> None:
 def test_a_host_is_asked_at_its_pace_and_this_machine_at_any() -> None:
     async def starts(host: str) -> list[float]:
         gates = HostGates(Politeness(concurrent=2, interval=0.05))
+        began = time.monotonic()
         found: list[float] = []
 
         async def one() -> None:
             async with gates.passing(host):
-                found.append(time.monotonic())
+                found.append(time.monotonic() - began)
 
         await asyncio.gather(*(one() for _ in range(4)))
         return found
 
     polite = asyncio.run(starts("example.org"))
-    assert all(b - a > 0.04 for a, b in pairwise(polite))
+    # Turns are apart; a busy machine may come late to one, never early.
+    assert all(start > 0.05 * turn - 0.01 for turn, start in enumerate(polite))
     here = asyncio.run(starts("127.0.0.1"))
-    assert here[-1] - here[0] < 0.04
+    assert here[-1] < 0.14
 
 
 def test_no_more_requests_at_once_than_allowed() -> None:
