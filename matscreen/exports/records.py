@@ -86,7 +86,8 @@ def ranked_crystals(
     """
     best = list(dict.fromkeys(ranking["structure_id"]))[:top_k]
     digits = max(3, len(str(len(best))))
-    rows = dict(iter(ranking.groupby("structure_id", sort=False)))
+    shown = ranking[ranking["structure_id"].isin(set(best) & set(crystals))]
+    rows = dict(iter(shown.groupby("structure_id", sort=False)))
     columns = table_columns(ranking)
     found = []
     for number, structure_id in enumerate(best, start=1):

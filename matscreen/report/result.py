@@ -34,6 +34,17 @@ REQUIRED_COLUMNS = (
     "reasons",
 )
 """Columns without which a ranking cannot be shown; every other column may be absent."""
+_OPTIONAL_COLUMNS = (
+    "pareto",
+    "energy_above_hull",
+    "in_domain",
+    "evidence",
+    "source",
+    "source_id",
+    "spacegroup",
+    "prototype",
+    "flags",
+)
 
 
 @dataclass(frozen=True)
@@ -216,7 +227,7 @@ class ScreenResult:
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """Mechanisms in a stable order: that of the screen, then any other in the ranking."""
-        found = {row.mechanism for row in self.candidates}
+        found = set(map(_text, self.ranking["mechanism"].unique()))
         asked = tuple(name for name in self.screen.mechanisms if name in found)
         return asked + tuple(sorted(found - set(asked)))
 
@@ -247,7 +258,9 @@ def read_candidates(ranking: pd.DataFrame) -> tuple[Candidate, ...]:
         StoreError: A required column is missing.
     """
     _require("ranking", ranking, REQUIRED_COLUMNS)
-    rows = (_candidate(row) for row in ranking.to_dict("records"))
+    # A ranking has fifty columns more, which would cost three times as much.
+    wanted = [name for name in (*REQUIRED_COLUMNS, *_OPTIONAL_COLUMNS) if name in ranking]
+    rows = (_candidate(row) for row in ranking[wanted].to_dict("records"))
     return tuple(sorted(rows, key=lambda row: row.position))
 
 
