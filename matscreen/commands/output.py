@@ -104,11 +104,12 @@ def show(data: Callable[[], Any], *text: Callable[[], RenderableType]) -> None:
     if asked.json:
         print_json(data())
     elif not asked.quiet:
+        from matscreen.commands.narrow_tables import fitted
         from matscreen.console import terminal
 
         console = terminal()
         for part in text:
-            made = part()
+            made = fitted(part(), console)
             # rich heeds the wish of a text not to be wrapped only when it is told once more.
             console.print(made, soft_wrap=bool(getattr(made, "no_wrap", None)))
 
