@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -91,6 +92,9 @@ def run_in_windows(
         raise InputError("there is no command to run; give it after --")
     if not hasattr(signal, "SIGSTOP"):
         raise InputError("halting a command needs a POSIX system")
+    # Told before hours of waiting; what may be wrong besides is told when it is started.
+    if shutil.which(command[0]) is None:
+        raise InputError(f"{command[0]!r} cannot be started: there is no such program")
     ours = clock or Clock()
     schedule = _Schedule(job, look, say, replan)
     while not schedule.runs_at(ours.now(), 0.0):

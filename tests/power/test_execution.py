@@ -122,6 +122,11 @@ def test_a_deadline_holds_for_a_command_too(seed, tmp_path_factory):
 def test_what_cannot_be_started_is_said():
     with pytest.raises(InputError, match="cannot be started"):
         run_in_windows(["/no/such/program"], job(1, 1), lambda _n, _e: trace([1]), clock=Fast())
+    with pytest.raises(InputError, match="'no-such-program' cannot be started"):
+        # At once, not when the clean hours have come.
+        run_in_windows(
+            ["no-such-program"], job(1, 4), lambda _n, _e: pytest.fail("it waited"), clock=Fast()
+        )
     with pytest.raises(InputError, match="after --"):
         run_in_windows([], job(1, 1), lambda _n, _e: trace([1]))
 
