@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from matscreen.data import data_path
 from matscreen.errors import ConfigError, InputError
@@ -43,6 +43,17 @@ class Constraints(_Section):
     substrates: tuple[str, ...] | None = None
     min_endurance_margin: float | None = Field(default=None, gt=0.0)
     min_on_off_decades: float | None = Field(default=None, gt=0.0)
+
+    @field_validator("exclude_elements")
+    @classmethod
+    def _are_elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse a misspelt symbol, which would exclude nothing and say nothing."""
+        from ase.data import chemical_symbols
+
+        for symbol in symbols:
+            if symbol not in chemical_symbols[1:]:
+                raise ValueError(f"there is no element {symbol!r}")
+        return symbols
 
 
 class Ranking(_Section):
@@ -196,6 +207,7 @@ def _explain(kind: str, message: str, location: tuple[int | str, ...], seen: obj
         return f"unknown key{hint}"
     if kind == "missing":
         return "this key is required"
+    message = message.removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]}, got {seen!r}"
 
 

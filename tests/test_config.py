@@ -65,6 +65,8 @@ def test_a_screen_is_frozen():
         ({"ranking": 5}, "ranking", "got 5"),
         ({"constraints": {"max_energy_above_hull": -0.1}},
          "constraints.max_energy_above_hull", "got -0.1"),
+        ({"constraints": {"exclude_elements": ["Bi", "Pbb"]}},
+         "constraints.exclude_elements", "there is no element 'Pbb', got ['Bi', 'Pbb']"),
         ({"application": "sinapse"}, "application", "'synapse', 'neuron' or 'logic'"),
         ({"name": "My Screen"}, "name", "got 'My Screen'"),
         ({"mechanisms": []}, "mechanisms", "at least 1"),
