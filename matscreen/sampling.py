@@ -32,7 +32,7 @@ def sigma_of(entry: Property, table: pd.DataFrame) -> FloatArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         if entry.scale == "log":
             low, middle, high = np.log10(lower), np.log10(mean), np.log10(upper)
-            by_std = np.log10(1.0 + std / mean)
+            by_std = np.log10(1.0 + std / np.clip(mean, entry.lower, entry.upper))
         else:
             low, middle, high = lower, mean, upper
             by_std = std

@@ -43,3 +43,9 @@ def test_an_interval_from_bound_to_bound_is_half_of_it():
     entry = get_property("spontaneous_polarization")
     everything = _table(mean=[10.0], lower=[0.0], upper=[300.0])
     assert sigma_of(entry, everything) == pytest.approx(150.0 / 1.645, rel=1e-3)
+
+
+def test_a_value_under_its_physical_bound_has_the_error_of_the_bound():
+    entry = get_property("relative_permittivity")
+    sigma = sigma_of(entry, _table(mean=[0.0], std=[5.0]))
+    assert sigma == pytest.approx(np.log10(1.0 + 5.0 / entry.lower))
