@@ -46,7 +46,7 @@ class Device:
         attempt_time: Shortest time scale of thermal escape, s.
         n_levels: Analog levels of a synapse; one event moves the state by one of them.
         read_electrons: Charge that separates neighbouring states, electrons; 40 is six standard
-            deviations of the kTC noise of a third of a femtofarad.
+            deviations of the kTC noise of 0.28 fF at 300 K.
         minimum_band_gap: Gap under which the layer leaks like a metal, eV.
         ferroelectric: Geometry of the ferroelectric capacitor.
         filament: Geometry of the filament.
