@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -80,6 +81,7 @@ def explain(
     samples: int = 4000,
     seed: int = 0,
     max_energy_above_hull: float | None = None,
+    barred: Mapping[str, Sequence[str]] | None = None,
 ) -> Explanation:
     """Explain the energy of one candidate.
 
@@ -92,6 +94,7 @@ def explain(
         samples: Number of draws.
         seed: Seed of the draws.
         max_energy_above_hull: Largest energy above hull, eV/atom.
+        barred: Structures that may not be chosen, with the reasons.
 
     Raises:
         InputError: Not exactly one candidate was given.
@@ -108,6 +111,7 @@ def explain(
         samples=samples,
         seed=seed,
         max_energy_above_hull=max_energy_above_hull,
+        barred=barred,
     ).iloc[0]
     return _explanation(
         ranking, inputs, values, mechanism, device, application, samples=samples, seed=seed

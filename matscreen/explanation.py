@@ -29,14 +29,18 @@ def explain_candidate(
         progress: Called as stages advance.
 
     Returns:
-        One explanation a mechanism, of the phase that it ranks best.
+        One explanation a mechanism, of the phase that it ranks best under the constraints of the
+        screen.
 
     Raises:
         InputError: There is no such candidate, or a file with no or several structures was given.
     """
+    from matscreen.buildability import smallest_diagnostics
     from matscreen.calibration import calibrated_mechanisms
     from matscreen.explain import explain
+    from matscreen.fabrication_limits import fabrication_limits
     from matscreen.gathering import candidates_and_values
+    from matscreen.mechanisms.bounded import Bounded
     from matscreen.mechanisms.device import Device
     from matscreen.ranking import rank
 
@@ -62,8 +66,11 @@ def explain_candidate(
     table = table[table["structure_id"].isin(chosen)]
     device = Device.from_mapping(screen.device)
     hull = screen.constraints.max_energy_above_hull
+    least = smallest_diagnostics(screen.constraints)
+    _, barred = fabrication_limits(screen, store, table, values, progress=progress)
     found = []
-    for mechanism in calibrated_mechanisms(screen.mechanisms, screen.calibration):
+    for plain in calibrated_mechanisms(screen.mechanisms, screen.calibration):
+        mechanism = Bounded(plain, least) if least else plain
         ranked = rank(
             table,
             values,
@@ -73,6 +80,7 @@ def explain_candidate(
             samples=400,
             seed=screen.ranking.seed,
             max_energy_above_hull=hull,
+            barred=barred,
         )
         best = table[table["structure_id"] == ranked["structure_id"].iloc[0]]
         found.append(
@@ -84,6 +92,7 @@ def explain_candidate(
                 screen.application,
                 seed=screen.ranking.seed,
                 max_energy_above_hull=hull,
+                barred=barred,
             )
         )
     return found

@@ -54,6 +54,16 @@ def test_failed_gates_have_a_sentence_and_a_chance():
     assert gates.loc["nonpolar", "sentence"].startswith("nonpolar:")
 
 
+def test_a_candidate_that_may_not_be_chosen_is_not_feasible():
+    asked = (CANDIDATE, values(), get_mechanism("ferroelectric"), Device(), "synapse")
+    plain = explain(*asked, samples=400)
+    barred = explain(*asked, samples=400, barred={"x": ["toxic: holds Ba"]})
+    assert plain.ranking["feasible"]
+    assert not barred.ranking["feasible"]
+    assert barred.ranking["reasons"].startswith("toxic: holds Ba")
+    assert barred.ranking["energy_nominal_J"] == plain.ranking["energy_nominal_J"]
+
+
 def vacancies(structure_id: str, **more: float) -> list[dict[str, object]]:
     means = {"oxygen_vacancy_formation_energy": 4.0, "oxygen_migration_barrier": 0.4, **more}
     return [
