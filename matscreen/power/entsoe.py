@@ -158,10 +158,11 @@ def _points(period: ET.Element, step: timedelta, name: str) -> Iterator[tuple[da
             int(_text(point, "position")): float(_text(point, "price.amount"))
             for point in period.iter("Point")
         }
-    except ValueError as error:
+        count = round((end - begin) / step)
+    except (ValueError, TypeError) as error:  # a time without a zone beside one that has one
         raise SourceError(f"{name}: the answer is malformed: {error}") from None
     price: float | None = None
-    for position in range(1, round((end - begin) / step) + 1):
+    for position in range(1, count + 1):
         price = known.get(position, price)
         if price is not None:
             yield begin + (position - 1) * step, price

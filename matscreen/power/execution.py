@@ -177,8 +177,9 @@ class _Schedule:
             begun = trace.start + trace.index(now) * trace.step
             rest = replace(self.job, work_s=left_s)
             self._plan = plan(rest, trace, now=begun)
-        except MatscreenError as error:
-            self._say(f"no new plan: {error}")
+        except Exception as error:  # whatever a service answers must not end the command
+            kind = "" if isinstance(error, MatscreenError) else f"{type(error).__name__}: "
+            self._say(f"no new plan: {kind}{error}")
             return
         windows = self._plan.windows
         self._say(

@@ -101,10 +101,14 @@ def uk_trace(document: Any, name: str) -> Trace:
         try:
             known = entry["intensity"]
             seen = known.get("actual")
-            values.append(float(known["forecast"] if seen is None else seen))
-            times.append(pd.Timestamp(entry["from"]))
+            value = float(known["forecast"] if seen is None else seen)
+            # A time without a zone is one of UTC, as those of the service are.
+            when = pd.to_datetime(entry["from"], utc=True)
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
+        if isinstance(when, datetime) and not pd.isna(when):
+            values.append(value)
+            times.append(when)
     if not times:
         raise InputError(f"{name} holds no carbon intensities of the UK service")
     return _regular(pd.Series(values, index=pd.DatetimeIndex(times)), "gCO2/kWh", name)

@@ -93,6 +93,19 @@ def test_without_a_forecast_it_runs_at_once(tmp_path):
     assert "no new plan: the service is away" in said
 
 
+def test_a_forecast_that_nobody_can_read_ends_no_command(tmp_path):
+    said = []
+
+    def broken(_now, _end):
+        raise TypeError("tz-naive")
+
+    done = run_in_windows(
+        ticking(tmp_path / "t", 3), job(1, 8), broken, clock=Fast(), say=said.append
+    )
+    assert (done.code, done.halts) == (7, 0)
+    assert said[0] == "no new plan: TypeError: tz-naive"
+
+
 def test_a_command_that_takes_longer_than_said_is_not_halted_again(tmp_path):
     values = [1, 9, 1, 9, 9, 9, 9, 9]
     short = Job(work_s=0.2 * 3600, deadline=START + 8 * HOUR, power_W=100.0)

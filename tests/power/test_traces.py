@@ -14,7 +14,7 @@ from matscreen.power import measured_years
 from matscreen.power.entsoe import Entsoe, read_document
 from matscreen.power.entsoe_key import require_key
 from matscreen.power.synthetic import SyntheticYear
-from matscreen.power.trace_files import read_csv, read_json, write_csv
+from matscreen.power.trace_files import read_csv, read_json, uk_trace, write_csv
 from matscreen.power.trace_names import trace_source, whole_year
 from matscreen.power.traces import Trace, TraceSource, read_unit
 from matscreen.power.uk_grid import UkGrid
@@ -207,6 +207,20 @@ def test_prices_that_are_left_out_repeat_the_one_before():
     assert (found.start, found.step, found.unit) == (BEGIN, HOUR, "EUR/MWh")
     quarter = read_document(prices([(1, 1.0)], resolution="PT15M", end="2025-01-15T01:00Z"), "FR")
     assert len(quarter) == 4
+
+
+def test_times_of_the_uk_service_without_a_zone_are_utc_and_odd_ones_are_left_out():
+    def entry(begin, value):
+        return {"from": begin, "intensity": {"forecast": value, "actual": None}}
+
+    begins = ("2025-01-15T00:00Z", None, "2025-01-15T00:30", "NaT", "2025-01-15T02:00+01:00")
+    found = uk_trace({"data": [entry(begin, 100.0) for begin in begins]}, "uk")
+    assert (found.start, found.step, len(found)) == (BEGIN, HOUR / 2, 3)
+
+
+def test_a_period_with_one_time_zone_is_malformed():
+    with pytest.raises(SourceError, match="malformed"):
+        read_document(prices([(1, 1.0)], end="2025-01-15T01:00"), "FR")
 
 
 def test_a_document_that_is_none_is_refused():
