@@ -99,14 +99,20 @@ def stored_crystals(store: Store, ids: Sequence[str]) -> dict[str, Crystal]:
 
 
 def relevant_failures(store: Store, pulled: Sequence[Pulled]) -> pd.DataFrame:
-    """Return the failures of the pulled entries and of the candidates and models made of them."""
+    """Return the failures of the pulled entries and of the candidates and models made of them.
+
+    What other sources sent and nobody could read is not among them, unless the store is ranked.
+    """
     failures: pd.DataFrame = store.read("failures").to_pandas()
     ids = {name for each in pulled for name in each.ids}
     specs = tuple(f"{each.spec.partition(':')[0]}:" for each in pulled)
     mine = failures["structure_id"].isin(ids) | failures["structure_id"].str.startswith(
         (*specs, "model:")
     )
-    if any(each.spec in {"bundle", "store"} for each in pulled):
+    names = {each.spec for each in pulled}
+    if "bundle" in names:
+        mine |= failures["stage"] != "pull"
+    if "store" in names:
         mine |= True
     columns = ["structure_id", "stage", "reason", "detail"]
     return failures.loc[mine, columns].sort_values(columns[:2]).reset_index(drop=True)
