@@ -62,6 +62,18 @@ def test_a_pull_says_what_each_database_brought(server: str, tmp_path: Path) -> 
     assert run(alone, place, "--refresh", "-q").output == ""
 
 
+def test_a_pull_says_why_entries_failed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/broken.cif").write_text("not a crystal\n")
+    result = run(f"files:{tmp_path / 'mine'}", f"--store={tmp_path / 'store'}")
+    assert result.exit_code == 0
+    assert (
+        "failed: unreadable 1, such as files:broken.cif: the file lists no atoms" in result.output
+    )
+    # There is nothing to go on with, and no filter that matched nothing.
+    assert "Next" not in result.output
+
+
 def test_brackets_in_the_name_of_a_database_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

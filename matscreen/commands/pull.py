@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -182,14 +183,17 @@ def pull(
     if dry_run:
         _dry_run(source, opened)
         return
+    began = datetime.now(UTC)
     tallies = _pull(opened, store, refresh=refresh, ordering=_limits(order))
+    failed = any(tally.failed for tally in tallies)
     show(
         lambda: {"source": source, "databases": [_facts(tally) for tally in tallies]},
         lambda: summary(tallies),
+        *([lambda: _why(store, began)] if failed else []),
     )
     _stop_if_all_failed(tallies)
     where = store_words(store)
-    if any(tally.entries or tally.unchanged for tally in tallies):
+    if any(tally.entries > tally.failed or tally.unchanged for tally in tallies):
         next_steps(
             (
                 f"matscreen screen synapse --source store{where} -o results/synapse",
@@ -197,7 +201,7 @@ def pull(
             ),
             (f"matscreen store info{where}", "what the store holds by now"),
         )
-    else:
+    elif not failed:
         next_steps((f"{_again(source)} --dry-run", "nothing matched: count, and see the filter"))
 
 
@@ -214,6 +218,20 @@ def _pull(
         tallies = pull_each(opened, source, watch=watch, refresh=refresh, ordering=ordering)
         spent.items = sum(tally.entries for tally in tallies)
     return tallies
+
+
+def _why(store: Path, began: datetime) -> str:
+    """Say why entries of this pull failed: each reason with its number and one example."""
+    from matscreen.commands.opening import open_store
+
+    rows = open_store(store).read("failures").to_pandas()
+    rows = rows[(rows["stage"] == "pull") & (rows["at"] >= began)]
+    lines = [
+        f"failed: {str(reason).replace('_', ' ')} {len(group):,}, "
+        f"such as {group['structure_id'].iloc[0]}: {group['detail'].iloc[0]}"
+        for reason, group in rows.groupby("reason")
+    ]
+    return "\n".join(lines)
 
 
 def _limits(sites: int | None) -> OrderingLimits | None:
