@@ -203,7 +203,7 @@ def read_jsonl(path: Path, max_sites: int) -> Iterator[Entry | Exception]:  # no
                 continue
             try:
                 document = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield StructureError("unreadable", f"a line is no JSON: {error}")
                 continue
             if isinstance(document, dict) and (

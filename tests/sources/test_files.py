@@ -213,6 +213,15 @@ def test_database_numbers_name_items_once(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- other broken files
 
 
+def test_a_line_nested_without_end_does_not_hide_the_lines_after_it(tmp_path: Path) -> None:
+    write_kind("jsonl", tmp_path / "b.jsonl")
+    good = (tmp_path / "b.jsonl").read_text()
+    (tmp_path / "b.jsonl").write_text("[" * 100_000 + "\n" + good)
+    items, failures, _ = read(tmp_path / "b.jsonl")
+    assert len(items) == 1
+    assert [(each.source_id, each.reason) for each in failures] == [("b.jsonl#0", "unreadable")]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
