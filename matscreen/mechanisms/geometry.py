@@ -8,6 +8,9 @@ from typing import Any
 
 from matscreen.errors import ConfigError
 
+_LARGEST = {"m": 1e-3, "m²": 1e-4}
+"""Sizes over which a value is not in SI units: a film of a millimetre, an electrode of 1 cm²."""
+
 
 def positive(default: float, unit: str, *, low: float = 0.0, high: float = math.inf) -> Any:
     """Field that must be a number over `low` (over or equal when low > 0) and at most `high`."""
@@ -251,3 +254,8 @@ def check(block: Any, prefix: str) -> None:
             raise ConfigError(key, f"must be >= {low:g} and finite, {shown}")
         if value > high:
             raise ConfigError(key, f"must be <= {high:g}, {shown}")
+        if value > _LARGEST.get(unit, math.inf):
+            small = "8e-9" if unit == "m" else "2.5e-15"
+            raise ConfigError(
+                key, f"must be in {unit}, such as {small}, and <= {_LARGEST[unit]:g}, {shown}"
+            )

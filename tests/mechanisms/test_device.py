@@ -62,6 +62,14 @@ def test_nested_values_are_read():
             "device.ferroelectric.dielectric_loss",
             "must be <= 1",
         ),
+        ({"thickness": 8}, "device.thickness", "in m, such as 8e-9, and <= 0.001, got 8 (m)"),
+        ({"area": 2500.0}, "device.area", "in m², such as 2.5e-15, and <= 0.0001, got 2500 (m²)"),
+        ({"electrolyte": {"thickness": 10}}, "device.electrolyte.thickness", "in m, such as"),
+        (
+            {"ferroelectric": {"interlayer_thickness": 1.0}},
+            "device.ferroelectric.interlayer_thickness",
+            "in m, such as",
+        ),
         ({"zzz": 1}, "device.zzz", "unknown key; known: area"),
     ],
 )
