@@ -208,6 +208,14 @@ def test_the_commands(store, tmp_path, monkeypatch):
     assert "optimize" not in history
 
 
+def test_no_step_leads_to_an_empty_table(store):
+    filled = Store(Path(store.root) / "of a merge")
+    filled.upsert("failures", failures("a"))
+    assert [each.version for each in maintenance.history(filled, "failures")] == [0, 1]
+    assert "restore" not in command(filled, "history", "failures")
+    assert "store restore failures 3" in command(store, "history", "failures")
+
+
 def stress_script(repo):
     return repo / "tests" / "benchmarks" / "stress_store.py"
 

@@ -153,10 +153,11 @@ def history(
 
     found = versions(open_store(store, must_exist=True), table)[-last:]
     show(lambda: found, lambda: _history_table(found))
-    if found:
-        where = store_words(store)
-        step = f"matscreen store restore {table} {found[0].version}{where}"
-        next_steps((step, "bring the rows of a version back"))
+    # The first version of most tables is empty: to bring it back would clear the table.
+    earlier = [each.version for each in found[:-1] if each.version > 0]
+    if earlier:
+        step = f"matscreen store restore {table} {earlier[-1]}{store_words(store)}"
+        next_steps((step, "bring the rows of the version before back"))
 
 
 def _history_table(found: Sequence[Commit]) -> Table:
