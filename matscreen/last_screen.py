@@ -39,7 +39,7 @@ def last_screen(folder: str | Path) -> Record | None:
             models={},
             ranking=ranking,
         )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowInvalid):
         return None
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from matscreen import tables
 from matscreen.atomic import replacing
@@ -237,10 +237,10 @@ def belongs(record: Record, folder: Path) -> bool:
     """Say whether the files of a folder are those that the record was written for."""
     try:
         content = json.loads((folder / "screen.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        run_id = content["provenance"]["identifiers"]["run_id"]
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    identifiers: Mapping[str, Any] = content.get("provenance", {}).get("identifiers", {})
-    return identifiers.get("run_id") == record.run_id and (folder / "candidates.csv").is_file()
+    return bool(run_id == record.run_id) and (folder / "candidates.csv").is_file()
 
 
 def label_texts(store: Store) -> dict[str, list[str]]:

@@ -54,6 +54,21 @@ def test_an_empty_folder_has_no_last_screen(tmp_path, screen):
     assert changes_since(None, screen, ranking(["BaTiO3"]), provenance()) is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"provenance": None},
+        {"screen": ["synapse"]},
+        {"provenance": {**provenance(), "store_versions": [1, 1, 1]}},
+    ],
+)
+def test_results_of_another_form_are_no_last_screen(tmp_path, screen, change):
+    leave(tmp_path, screen, ranking(["BaTiO3"]), provenance())
+    content = json.loads((tmp_path / "screen.json").read_text())
+    (tmp_path / "screen.json").write_text(json.dumps({**content, **change}))
+    assert last_screen(tmp_path) is None
+
+
 def test_results_that_cannot_be_read_are_no_last_screen(tmp_path, screen):
     leave(tmp_path, screen, ranking(["BaTiO3"]), provenance())
     (tmp_path / "screen.json").write_text('{"screen": {}}')

@@ -118,6 +118,9 @@ def test_a_record_comes_back(store, tmp_path):
     content["provenance"]["identifiers"]["run_id"] = "written over by another command"
     (tmp_path / "screen.json").write_text(json.dumps(content))
     assert not made_of.belongs(record, tmp_path)
+    for odd in ("[]", '{"provenance": null}', '{"provenance": {"identifiers": []}}'):
+        (tmp_path / "screen.json").write_text(odd)
+        assert not made_of.belongs(record, tmp_path)
 
 
 def test_no_record_and_a_broken_one(tmp_path):
