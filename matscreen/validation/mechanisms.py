@@ -48,27 +48,26 @@ def score_devices(
     if path is not None and (devices["excluded"] != "").all():
         unknown = ("predicted_J", "lower_J", "upper_J", "null_J", "decades")
         return devices.assign(**dict.fromkeys(unknown, np.nan))
-    properties = device_properties(devices.loc[devices["excluded"] == "", "formula"].tolist())
+    plain = devices[devices["excluded"] == ""]
+    found = [predict(plain, device_properties(plain["formula"].tolist()), mechanisms, seed=seed)]
     if path is None:
         films, wells = film_devices()
         films["excluded"] = [exclusion(row, recalled=recalled) for _, row in films.iterrows()]
-        # A film's own well replaces what is known of another phase of the formula.
-        properties = pd.concat(
-            [properties[~properties["structure_id"].isin(wells["structure_id"])], wells],
-            ignore_index=True,
-        )
+        # A film has its own well and no dielectric: no other device of its formula has these.
+        found.append(predict(films[films["excluded"] == ""], wells, mechanisms, seed=seed))
         devices = pd.concat([devices, films], ignore_index=True)
-    scored = predict(devices[devices["excluded"] == ""], properties, mechanisms, seed=seed)
+    scored = pd.concat(found, ignore_index=True)
     parts = []
     for name, rows in scored.groupby("mechanism", sort=False):
         mechanism = get_mechanism(str(name))
+        materials = rows.drop_duplicates("formula")  # not devices: many are of one material
         used = [p for p in (*mechanism.requires, *mechanism.optional) if p in rows]
         typical = pd.concat(
             pd.DataFrame(
                 {
-                    "structure_id": rows["formula"].unique(),
+                    "structure_id": materials["formula"],
                     "property": p,
-                    "mean": float(rows[p].median()),
+                    "mean": float(materials[p].median()),
                     "std": 0.0,
                     "evidence": "measured",
                 }

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from matscreen.cli import app
 from matscreen.errors import InputError
 from matscreen.validation.devices import (
+    device_properties,
     exclusion,
     film_devices,
     load_devices,
@@ -43,6 +44,18 @@ def test_the_well_predicts_films_better_than_no_material(scored):
     assert row["n"] >= 10
     assert row["loo_decades"] < row["loo_null"]
     assert row["spearman"] > row["spearman_null"]
+
+
+def test_a_film_says_nothing_of_other_devices_of_its_formula(scored):
+    """A film has no dielectric and no hop; the filaments of the same oxide have both."""
+    known = device_properties(["HfO2"]).set_index("property")["mean"]
+    filaments = scored[(scored["mechanism"] == "valence_change") & (scored["formula"] == "HfO2")]
+    filaments = filaments[filaments["excluded"] == ""]
+    assert len(filaments) > 0
+    for name in ("oxygen_migration_barrier", "thermal_conductivity", "relative_permittivity"):
+        np.testing.assert_allclose(filaments[name], known[name])
+    loops = scored[(scored["mechanism"] == "ferroelectric") & (scored["excluded"] == "")]
+    np.testing.assert_allclose(loops["relative_permittivity"], 1.0)
 
 
 def test_leaving_a_material_out_takes_the_mean_of_the_others():
