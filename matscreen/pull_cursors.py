@@ -111,6 +111,8 @@ def next_reading(stored: Position | None, query: str, *, refresh: bool = False) 
     now = datetime.now(UTC)
     if stored is None:
         return Position(query, now)
+    # Readings are told apart by their begin, also where a clock was set back or goes after another.
+    now = max(now, stored.snapshot + timedelta(microseconds=1))
     if refresh:
         return Position(query, now, ids=stored.ids)
     if stored.state == "running":
