@@ -319,6 +319,8 @@ def predict(
 ) -> int:
     """Predict every trained property for every described candidate.
 
+    Where neither surrogates nor candidates nor code have changed, what is stored stays.
+
     Args:
         store: Where the tables are.
         descriptor_set: Name of the set.
@@ -327,23 +329,29 @@ def predict(
         progress: Called as the stage advances.
 
     Returns:
-        How many values were written to `predictions`.
+        How many values `predictions` holds.
     """
     import pyarrow as pa
 
     from matscreen.training import predict_property
 
+    known = store.read("predictions")
     parts = []
     for done, name in enumerate(properties):
         try:
-            parts.append(predict_property(store, name, descriptor_set, seed=seed))
+            parts.append(predict_property(store, name, descriptor_set, seed=seed, known=known))
         except ModelError:
             # Already a row of `failures`, written by `train`.
             continue
         finally:
             progress("predict", done + 1, len(properties))
     predictions = pa.concat_tables(parts or [tables.SCHEMAS["predictions"].empty_table()])
-    store.replace("predictions", predictions)
+    # The same surrogate and code predict the same of the same candidates.
+    decisive = ["structure_id", "property", "model_id", "code"]
+    if not store.exists("predictions") or not predictions.select(decisive).equals(
+        known.select(decisive)
+    ):
+        store.replace("predictions", predictions)
     return len(predictions)
 
 

@@ -100,6 +100,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("upper", pa.float64()),
             _field("in_domain", pa.bool_()),
             _field("model_id", pa.string(), nullable=False),
+            _field("code", pa.string()),
         ]
     ),
     "failures": pa.schema(

@@ -15,6 +15,7 @@ import numpy as np
 
 from matscreen import tables
 from matscreen.errors import ModelError, StoreError
+from matscreen.made_of import code_hash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,24 +233,45 @@ def _origin(store: Store, property_name: str, rows: TrainingSet) -> dict[str, An
 
 
 def predict_property(
-    store: Store, property_name: str, descriptor_set: str, *, seed: int = 0
+    store: Store,
+    property_name: str,
+    descriptor_set: str,
+    *,
+    seed: int = 0,
+    known: pa.Table | None = None,
 ) -> pa.Table:
     """Predict one property for every described candidate, as rows of `predictions`.
 
     A candidate with an element that no label has is outside the domain.
 
+    Args:
+        store: Where candidates, descriptors and labels are.
+        property_name: Registry name.
+        descriptor_set: Name of the set.
+        seed: Seed of the surrogate.
+        known: Predictions made before; the rows of a surrogate and candidates that have not
+            changed are returned as they are, and the surrogate is not even read.
+
     Raises:
         ModelError: There are too few labels to train on.
     """
     from matscreen.surrogates.elements import elements_of_systems
+    from matscreen.surrogates.transfer_files import whole_card
 
-    model = property_model(store, property_name, descriptor_set, seed=seed)
+    chain = _chain(store, property_name, descriptor_set, seed=seed)
     features = feature_table(store, descriptor_set)
+    ids = features["structure_id"].tolist()
+    card = _kept(chain, whole_card) if known is not None else None
+    if card is not None:
+        same = _same_rows(known, property_name, ids, str(card["model_id"]))
+        if same is not None:
+            return same
+    model = _model(store, chain)
     X = features[feature_names(features)].to_numpy(np.float32).astype(np.float64)
     elements = elements_of_systems(features["chemsys"].tolist())
     predicted = model.predict(X, elements=elements)
     columns: dict[str, Any] = {
-        "structure_id": features["structure_id"].tolist(),
+        "structure_id": ids,
         "property": [property_name] * len(features),
         "mean": predicted.mean,
         "std": predicted.std,
@@ -259,6 +281,7 @@ def predict_property(
         "upper": predicted.upper,
         "in_domain": predicted.in_domain,
         "model_id": [str(model.card["model_id"])] * len(features),
+        "code": [code_hash()] * len(features),
     }
     import pyarrow as pa
 
@@ -268,6 +291,19 @@ def predict_property(
         raise ModelError(
             f"{property_name}: the surrogate returned no usable table; {error}"
         ) from error
+
+
+def _same_rows(
+    known: pa.Table, property_name: str, ids: Sequence[str], model_id: str
+) -> pa.Table | None:
+    """Return the rows of a property if just this model and code made them for these candidates."""
+    import pyarrow.compute as pc
+
+    rows = known.filter(pc.equal(known["property"], property_name))
+    made_by = set(zip(rows["model_id"].to_pylist(), rows["code"].to_pylist(), strict=True))
+    if made_by != {(model_id, code_hash())} or rows["structure_id"].to_pylist() != list(ids):
+        return None
+    return rows
 
 
 def model_explanation(store: Store, card: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,26 @@ def test_predictions_of_the_store_are_those_of_the_transferred_model(both):
     np.testing.assert_allclose(parts, table["std"].to_numpy(), rtol=1e-9)
 
 
+def test_predictions_are_made_anew_only_where_something_changed(both, monkeypatch):
+    made = training.predict_property(both, VACANCY, "toy")
+
+    def refuse(*_args, **_options):
+        raise AssertionError("read")
+
+    with monkeypatch.context() as without:
+        without.setattr("matscreen.surrogates.transfer_files.load_any", refuse)
+        again = training.predict_property(both, VACANCY, "toy", known=made)
+        assert again.equals(made)
+        without.setattr("matscreen.training.code_hash", lambda: "other")
+        with pytest.raises(AssertionError, match="read"):
+            training.predict_property(both, VACANCY, "toy", known=made)
+    spoilt = made.set_column(2, "mean", pa.array([0.0] * N))
+    fewer = spoilt.slice(1)
+    assert training.predict_property(both, VACANCY, "toy", known=fewer)["mean"] == made["mean"]
+    foreign = spoilt.set_column(9, "model_id", pa.array(["another"] * N))
+    assert training.predict_property(both, VACANCY, "toy", known=foreign)["mean"] == made["mean"]
+
+
 def test_a_candidate_with_an_element_of_no_label_is_outside(tmp_path):
     store = _store(tmp_path, [_label(i, _simulated(_X())[i], "mlip") for i in range(60)])
     candidates = store.read("candidates").to_pandas()
