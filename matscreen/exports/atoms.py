@@ -67,7 +67,7 @@ def write_ase_db(
 
     The known columns of the best row of each structure are its key-value pairs, with the unit in
     the key; the formula is `reduced_formula`, because `formula` is a key of ASE, and a text that
-    reads as a number, such as the plane 001, stands in quotes, because ASE takes no other. Its
+    reads as a number, such as 001, stands in quotes, because ASE takes no other. Its
     `data` hold `ranking` (the columns as they are), `units` and `by_mechanism`.
 
     Args:

@@ -80,8 +80,8 @@ _MEANINGS: Final[dict[str, str]] = {
     "made": "True where the compound is known to have been made; empty where that is not known",
     "crystallisation_temperature": "Temperature at which a film crystallises, an estimate",
     "substrate": "Substrate that the film fits best",
-    "substrate_plane": "Plane of that substrate",
-    "film_plane": "Plane of the film that lies on it",
+    "substrate_plane": "Plane of that substrate, (hkl)",
+    "film_plane": "Plane of the film that lies on it, (hkl)",
     "mismatch": "Mean in-plane strain of the film on that substrate",
     "match_area": "Area of the coincidence cell of film and substrate",
 }

@@ -84,7 +84,8 @@ def match_substrates(
 
     Returns:
         structure_id, substrate, substrate_plane, film_plane, mismatch (%), match_area (Å²); all but
-        the id missing where nothing fits within 6 %.
+        the id missing where nothing fits within 6 %. Planes stand in parentheses, (001), without
+        which readers of CSV take them for numbers.
 
     Raises:
         InputError: A substrate is unknown.
@@ -133,8 +134,8 @@ def _best(crystal: Crystal, faces: tuple[Face, ...], max_area: float) -> dict[st
                     least = cost
                     best = {
                         "substrate": face.substrate,
-                        "substrate_plane": face.plane,
-                        "film_plane": film_plane,
+                        "substrate_plane": f"({face.plane})",
+                        "film_plane": f"({film_plane})",
                         "mismatch": 100.0 * strain,
                         "match_area": float(match.match_area),
                     }

@@ -218,7 +218,7 @@ def _making(columns: Mapping[str, Any]) -> tuple[Line, ...]:
     if isinstance(substrate := columns.get("substrate"), str) and substrate:
         film, plane = columns.get("film_plane"), columns.get("substrate_plane")
         strain = _known(columns.get("mismatch"))
-        text = f"({film}) on {substrate} ({plane})"
+        text = f"{film} on {substrate} {plane}"
         if strain is not None:
             text += f", mismatch {strain:.1f} %"
         found.append(Line("substrate", text))

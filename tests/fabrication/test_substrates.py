@@ -1,4 +1,7 @@
+import io
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from matscreen.errors import InputError
@@ -16,6 +19,12 @@ def test_a_crystal_fits_itself():
     assert row["substrate"] == "SrTiO3"
     assert row["mismatch"] == pytest.approx(0.0, abs=1e-9)
     assert row["match_area"] == pytest.approx(3.905**2)
+
+
+def test_planes_survive_a_csv_file():
+    table = match_substrates({"sto": cubic(3.905)}, substrates=["SrTiO3"])
+    again = pd.read_csv(io.StringIO(table.to_csv(index=False))).iloc[0]
+    assert again["substrate_plane"] == again["film_plane"] == "(001)"
 
 
 def test_strain_is_the_difference_of_the_edges():
