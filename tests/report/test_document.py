@@ -132,6 +132,13 @@ def test_lists_a_share_of_every_mechanism(page, result):
     assert "candidates.csv" in page.words
 
 
+def test_a_height_above_the_hull_stands_with_its_unit(text):
+    cells = re.findall(r'<td class="num" data-value="(0\.\d+)">(\d+)( meV)?</td>', text)
+    heights = [(float(exact), int(shown)) for exact, shown, unit in cells if unit]
+    assert len(heights) > 100
+    assert all(round(1000 * exact) == pytest.approx(shown, abs=1) for exact, shown in heights)
+
+
 def test_shows_coverage_and_null_model(page):
     assert "The 90 % intervals hold 91 % of 160 held-out labels" in page.words
     assert page.words.count("null model") >= 4
