@@ -231,8 +231,11 @@ def _download(
                 downloader=downloader,
             )
         )
-    except SourceError:
-        raise
+    except SourceError as error:
+        raise SourceError(
+            f"{error}. A copy of {layout.file} ({dataset.home_page}) in a folder does as well; "
+            f"name it with --mirror or {MIRROR_VARIABLE}"
+        ) from error
     except ValueError as error:  # pooch: the hash differs; the file was deleted
         raise SourceError(
             f"{dataset.name}: the file at {url} is not the one known by sha256 {known}; nothing of "

@@ -206,3 +206,6 @@ def test_a_dead_connection_is_a_source_error(tmp_path):
 
     with pytest.raises(SourceError, match="no route"):
         HttpsDownloader(client=client(handler))("https://example.org/a", str(tmp_path / "a"))
+    # Who cannot reach the home of a set is told what to do instead.
+    with pytest.raises(SourceError, match=r"no route.*with --mirror or MATSCREEN_MIRROR"):
+        locate(get_dataset("expt_gap"), downloader=HttpsDownloader(client=client(handler)))
