@@ -17,6 +17,7 @@ from matscreen.engines import Engine, Processes
 from matscreen.errors import MissingDependencyError, ModelError, rejection
 from matscreen.parallel import map_chunks, sensible_workers
 from matscreen.pulling import failure_id, pull
+from matscreen.rewriting import rewrite
 from matscreen.shipped import Progress, Pulled, load_bundle, load_known, quiet
 from matscreen.store import Store
 from matscreen.structures import CrystalBatch
@@ -191,12 +192,19 @@ def undescribed(store: Store, descriptor_set: str, ids: Iterable[str] | None = N
 
 def _drop_repeated(store: Store, name: str) -> None:
     """Keep one row a structure, where two processes described the same ones at the same time."""
+    import pyarrow.compute as pc
+
+    ids = store.read(name, ["structure_id"])["structure_id"]
+    if pc.count_distinct(ids).as_py() < len(ids):
+        rewrite(store, name, _first_of_each)
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    ids = store.read(name, ["structure_id"])["structure_id"].to_pylist()
+    ids = table["structure_id"].to_pylist()
     first = {structure_id: row for row, structure_id in reversed(list(enumerate(ids)))}
-    if len(first) < len(ids):
-        store.replace(name, store.read(name).take(pa.array(sorted(first.values()))))
+    return table.take(pa.array(sorted(first.values())))
 
 
 def _describe_chunk(descriptor_set: str, candidates: pa.Table) -> tuple[list[str], Features]:
