@@ -224,7 +224,7 @@ def _key(
     decisive = {
         "screen": asked,
         "device": asdict(device),
-        "mechanisms": [(m.name, asdict(m.model_error), repr(m)) for m in mechanisms],
+        "mechanisms": [(m.name, asdict(m.model_error), _made_with(m)) for m in mechanisms],
         "models": [str(card["model_id"]) for card in cards],
         # The version alone stays the same while somebody works on the code.
         "code": code_hash(),
@@ -232,6 +232,19 @@ def _key(
     }
     content = json.dumps(decisive, sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _made_with(made: object) -> object:
+    """Return the class of a mechanism and what it was made with; the same in every process.
+
+    The default `repr` of an object holds its address, by which no other process finds anything.
+    """
+    if type(made).__repr__ is not object.__repr__:
+        return repr(made)
+    values = {
+        name: _made_with(value) for name, value in sorted(getattr(made, "__dict__", {}).items())
+    }
+    return [type(made).__module__, type(made).__qualname__, values]
 
 
 def _finished(

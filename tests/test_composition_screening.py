@@ -28,7 +28,8 @@ from matscreen.descriptors.sets import featurize_formulas
 from matscreen.engines import Dask, Processes, open_client
 from matscreen.errors import InputError
 from matscreen.evidence import gather_properties
-from matscreen.mechanisms import Device
+from matscreen.mechanisms import Device, get_mechanism
+from matscreen.mechanisms.calibrated import Calibrated, Shift
 from matscreen.merging import merge_parts
 from matscreen.part_files import PartFolder
 from matscreen.partitions import Plan, _candidates, _Clock, _predictions, part_name
@@ -190,6 +191,24 @@ def test_partitions_of_other_code_are_not_taken(plan, monkeypatch):
     assert key() == before
     monkeypatch.setattr("matscreen.composition_screening.code_hash", lambda: "other")
     assert key() != before
+
+
+def test_another_process_finds_the_partitions_of_the_same_mechanisms_only():
+    """An object's address, of which its default `repr` is made, is another in every process."""
+    shift = Shift(decades=0.5, shared=0.3, material=0.4, n_devices=3, n_materials=2)
+    screen = load_screen("synapse")
+
+    def key(mechanism):
+        return composition_screening._key(screen, [mechanism], Device(), [])
+
+    def calibrated(by):
+        return Calibrated(get_mechanism("valence_change"), by)
+
+    kept = get_mechanism("valence_change"), get_mechanism("valence_change")
+    assert key(kept[0]) == key(kept[1])
+    both = calibrated(shift), calibrated(shift)
+    assert key(both[0]) == key(both[1]) != key(kept[0])
+    assert key(calibrated(replace(shift, decades=0.1))) != key(both[0])
 
 
 @pytest.fixture(scope="module")
