@@ -33,7 +33,8 @@ class GapEstimate:
     Attributes:
         mean: Most probable gap, eV; zero where a metal is more probable than not.
         sigma: Deviation such that a normal gap, negative ones being metals, has `metal` as its
-            share under 0.1 eV, eV.
+            share under 0.1 eV, eV; of an insulator between 0.3 and 1.2 eV, so that a wide gap has
+            a smaller share of metals than `metal` says.
         metal: Probability of a metal.
     """
 
