@@ -34,14 +34,21 @@ class PartFolder:
     uri: str
 
     def names(self) -> frozenset[str]:
-        """Return the names of the files that are there."""
+        """Return the names of the files that are there.
+
+        Raises:
+            StoreError: The place cannot be looked at.
+        """
         from pyarrow.fs import FileSelector, FileType
 
         filesystem, path = self.opened()
-        selector = FileSelector(path, allow_not_found=True)
+        try:
+            there = filesystem.get_file_info(FileSelector(path, allow_not_found=True))
+        except OSError as error:
+            raise StoreError(f"cannot look at {self.uri}: {error}") from error
         return frozenset(
             found.base_name
-            for found in filesystem.get_file_info(selector)
+            for found in there
             if found.type == FileType.File and not found.base_name.startswith(".")
         )
 
@@ -99,19 +106,26 @@ class PartFolder:
             raise StoreError(f"cannot read {name} in {self.uri}: {error}") from error
 
     def opened(self) -> tuple[FileSystem, str]:
-        """Return the file system and the path of the folder in it."""
+        """Return the file system and the path of the folder in it.
+
+        Raises:
+            StoreError: No installed package opens such a place, or it cannot be reached.
+        """
         from pyarrow import fs
 
         if "://" not in self.uri:
             return fs.LocalFileSystem(), str(Path(self.uri).absolute())
         try:
-            found: tuple[Any, str] = fs.FileSystem.from_uri(self.uri)
-        except pa.ArrowInvalid:
-            # Not one of Arrow's own: whatever fsspec has a package for.
-            from fsspec.core import url_to_fs
+            try:
+                found: tuple[Any, str] = fs.FileSystem.from_uri(self.uri)
+            except pa.ArrowInvalid:
+                # Not one of Arrow's own: whatever fsspec has a package for.
+                from fsspec.core import url_to_fs
 
-            filesystem, path = url_to_fs(self.uri)
-            return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path.rstrip("/")
+                filesystem, path = url_to_fs(self.uri)
+                found = fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
+        except (OSError, ValueError, ImportError) as error:
+            raise StoreError(f"cannot open {self.uri}: {error}") from error
         return found[0], found[1].rstrip("/")
 
     def _put(self, name: str, content: pa.Buffer) -> None:

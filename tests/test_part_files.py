@@ -45,3 +45,15 @@ def test_what_is_no_partition_is_named(parts, tmp_path):
     for name in ("third.parquet", "absent.parquet"):
         with pytest.raises(StoreError, match=f"cannot read {name}"), parts.open(name):
             pass
+
+
+def test_a_place_that_is_none_is_said():
+    folder = PartFolder("nosuch://bucket/parts")
+    for use in (
+        folder.names,
+        folder.mark_used,
+        lambda: folder.write("a", pa.table({"b": [1]})),
+        lambda: folder.read("a"),
+    ):
+        with pytest.raises(StoreError, match="nosuch://"):
+            use()
