@@ -8,6 +8,7 @@ import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.facts import COLUMNS, facts_for
+from matscreen.mechanisms.evaluate import STAND_INS
 from matscreen.properties import EVIDENCE, PROPERTIES
 
 if TYPE_CHECKING:
@@ -100,6 +101,26 @@ def best_evidence(properties: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(_order=order, _low=low).sort_values(keys, kind="stable")
     best: pd.DataFrame = table.drop_duplicates(["structure_id", "property"])
     return best.drop(columns=["_order", "_low"]).reset_index(drop=True)
+
+
+def with_stand_ins(properties: pd.DataFrame) -> pd.DataFrame:
+    """Add, where a property is unknown, the one that `matscreen.mechanisms` takes in its stead.
+
+    Args:
+        properties: At most one row a structure and property, from `best_evidence`.
+
+    Returns:
+        The rows, and a copy of each that stands in for another property.
+    """
+    import pandas as pd
+
+    parts = [properties]
+    for name, other in STAND_INS.items():
+        known = set(properties.loc[properties["property"] == name, "structure_id"])
+        rows = properties[properties["property"] == other]
+        parts.append(rows[~rows["structure_id"].isin(known)].assign(property=name))
+    parts = [part for part in parts if not part.empty]
+    return pd.concat(parts, ignore_index=True) if parts else properties
 
 
 def without_superseded(rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from matscreen.errors import InputError
-from matscreen.evidence import best_evidence
+from matscreen.evidence import best_evidence, with_stand_ins
 from matscreen.mechanisms import Device, Mechanism, SwitchingEnergy, get_mechanism
 from matscreen.mechanisms.base import FACTS, PARAMETERS, get_entry
 from matscreen.mechanisms.bounded import Bounded
@@ -183,7 +183,7 @@ def rank_blocks(
     materials = _representatives(candidates, table)
     wanted = {name for m in mechanisms for name in (*m.requires, *m.optional)} - set(FACTS)
     known = table[table["structure_id"].isin(set(materials["structure_id"]))]
-    filled = fill_missing(materials, known, tuple(sorted(wanted)))
+    filled = fill_missing(materials, with_stand_ins(known), tuple(sorted(wanted)))
     columns = PropertyColumns(materials, filled)
     return [
         _rank_one(
@@ -215,7 +215,7 @@ def mechanism_inputs(
     """
     known = best_evidence(properties[properties["structure_id"].isin(candidates["structure_id"])])
     wanted = {*mechanism.requires, *mechanism.optional} - set(FACTS)
-    filled = fill_missing(candidates, known, tuple(sorted(wanted)))
+    filled = fill_missing(candidates, with_stand_ins(known), tuple(sorted(wanted)))
     inputs = PropertyColumns(candidates, filled).inputs(mechanism)
     return inputs, filled[filled["property"].isin(inputs)].reset_index(drop=True)
 

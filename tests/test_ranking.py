@@ -289,6 +289,18 @@ def test_one_material_from_two_databases_is_ranked_once():
     assert set(rows.structure_id) == {CANDIDATES.structure_id.iloc[0]}
 
 
+def test_a_barrier_stands_in_for_an_unknown_well():
+    """As in `switching_energy`, which takes either: a guess would bar the candidate."""
+    name = CANDIDATES.structure_id.iloc[0]
+    own = PROPERTIES[PROPERTIES.structure_id == name]
+    (barrier,) = own.loc[own.property == "polar_barrier", "mean"]
+    without = own[own.property != "well_depth"]
+    (row,) = rank(CANDIDATES.head(1), without, ["ferroelectric"], samples=200).to_dict("records")
+    assert (row["well_depth"], row["well_depth_evidence"]) == (barrier, "mlip")
+    assert "no_estimate" not in row["reasons"]
+    assert row["feasible"]
+
+
 def test_nothing_known_is_ranked_on_priors_and_says_so():
     bare = pd.DataFrame({"structure_id": ["x"], "formula": ["CaHfO3"]})
     empty = pd.DataFrame(columns=["structure_id", "property", "mean", "std", "evidence"])

@@ -30,7 +30,7 @@ MECHANISMS: Final[tuple[str, ...]] = tuple(_SHIPPED)
 """Names of the mechanisms that come with matscreen."""
 
 _GROUP: Final = "matscreen.mechanisms"
-_STAND_INS: Final = {"well_depth": "polar_barrier"}
+STAND_INS: Final = {"well_depth": "polar_barrier"}
 """Required properties that another one may stand in for."""
 
 
@@ -101,7 +101,7 @@ def switching_energy(
             raise InputError(f"{chosen.name} does not use a property {name!r}{hint}")
         values[name] = _checked(name, raw)
     for name in chosen.requires:
-        if name not in values and _STAND_INS.get(name) not in values:
+        if name not in values and STAND_INS.get(name) not in values:
             entry = get_entry(name)
             raise InputError(f"{chosen.name} needs {name} ({entry.unit}): {entry.meaning.lower()}")
     try:
