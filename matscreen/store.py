@@ -102,7 +102,9 @@ class Store:
     def names(self) -> list[str]:
         """Return the names of the tables that have been written, sorted."""
         if self._local:
-            return sorted(log.parent.name for log in Path(self.root).glob("*/_delta_log"))
+            # A writer that was killed may leave a log without an entry.
+            found = (log.parent.name for log in Path(self.root).glob("*/_delta_log"))
+            return sorted(name for name in found if self.exists(name))
         from pyarrow import fs
 
         try:

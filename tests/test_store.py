@@ -307,6 +307,19 @@ def test_a_damaged_file_is_said_and_the_rest_stays(store):
     assert store.read("ledger").num_rows == 0
 
 
+def test_a_table_whose_first_writer_was_killed_is_none_yet(store):
+    store.append("labels", labels(label("a")))
+    log = Path(store.uri("ledger")) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / "_commit_0.json.tmp").touch()
+    assert store.names() == ["labels"]
+    assert store.versions() == {"labels": 0}
+    assert [each.name for each in states(store)] == ["labels"]
+    assert compact(store) == []
+    store.append("ledger", tables.SCHEMAS["ledger"].empty_table())
+    assert store.names() == ["labels", "ledger"]
+
+
 def test_a_torn_log_entry_is_said_in_one_line(store):
     store.append("labels", labels(label("a")))
     (Path(store.uri("labels")) / "_delta_log" / f"{1:020d}.json").write_text('{"add": {"pa')
