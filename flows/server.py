@@ -39,7 +39,7 @@ def healthy(url: str, *, timeout: float = 3.0) -> bool:
 
     try:
         answer = httpx.get(f"{url.rstrip('/')}/health", timeout=timeout)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
     return answer.is_success and answer.text.strip() == "true"
 
@@ -59,7 +59,7 @@ def named_server() -> str | None:
     try:
         # Whatever is answered: Prefect Cloud has no such page.
         httpx.get(f"{str(url).rstrip('/')}/health", timeout=10.0)
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         raise ServerError(
             f"no Prefect server answers at {url} ({type(error).__name__}); start it there, or "
             "unset PREFECT_API_URL: the run then brings its own"

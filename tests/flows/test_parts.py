@@ -214,3 +214,15 @@ def test_the_status_is_a_table():
 )
 def test_durations(seconds, text):
     assert status.length(timedelta(seconds=seconds)) == text
+
+
+def test_an_address_that_is_none_has_no_server():
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    wrong = "http://127.0.0.1:port/api"
+    assert not server.healthy(wrong)
+    with (
+        temporary_settings({PREFECT_API_URL: wrong}),
+        pytest.raises(server.ServerError, match="no Prefect server answers at http"),
+    ):
+        server.named_server()
