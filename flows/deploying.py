@@ -7,7 +7,7 @@ from pathlib import Path
 
 import flows  # sets Prefect up, so it comes before prefect
 from flows import automations, server
-from flows.deployments import FILE, read, served, work_pools
+from flows.deployments import FILE, pool_of, read, served, work_pools
 
 __all__ = ["deploy", "flows"]
 
@@ -45,5 +45,5 @@ def deploy(file: Path | None, *, say: Callable[[str], None]) -> None:
         # Not by `prefect deploy`: Prefect 3.8 sends requests there that its own server refuses.
         for each in read(path):
             served(each, pool=True).apply()
-            say(f"deployed {each['name']} to the pool {each.get('work_pool', {}).get('name', '')}")
+            say(f"deployed {each['name']} to the pool {pool_of(each) or ''}")
     say("start workers here: " + "; ".join(f"prefect worker start --pool {p}" for p in pools))

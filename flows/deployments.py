@@ -14,7 +14,7 @@ from matscreen.errors import InputError
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
-__all__ = ["FILE", "flows", "interval", "read", "served", "work_pools"]
+__all__ = ["FILE", "flows", "interval", "pool_of", "read", "served", "work_pools"]
 
 FILE: Final = Path(__file__).with_name("prefect.yaml")
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -32,6 +32,8 @@ def read(file: Path = FILE) -> list[dict[str, Any]]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"no deployments in {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no UTF-8 text: {error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
     found = content.get("deployments") if isinstance(content, dict) else None
@@ -40,12 +42,30 @@ def read(file: Path = FILE) -> list[dict[str, Any]]:
     for each in found:
         if not isinstance(each, dict) or not {"name", "entrypoint"} <= each.keys():
             raise InputError(f"{file}: a deployment needs `name` and `entrypoint`, got {each!r}")
+        if not isinstance(each.get("work_pool") or {}, dict):
+            raise InputError(f"{file}: `work_pool` of {each['name']!r} must have a `name` below it")
+        schedules = each.get("schedules") or []
+        if not isinstance(schedules, list) or not all(map(_is_schedule, schedules)):
+            raise InputError(
+                f"{file}: `schedules` of {each['name']!r} must be a list, each with `cron` or "
+                "`interval` (seconds)"
+            )
     return found
+
+
+def _is_schedule(entry: Any) -> bool:
+    return isinstance(entry, dict) and ("cron" in entry or "interval" in entry)
+
+
+def pool_of(deployment: Mapping[str, Any]) -> str | None:
+    """Return the work pool that a deployment asks for, or None."""
+    found = (deployment.get("work_pool") or {}).get("name")
+    return None if found is None else str(found)
 
 
 def work_pools(deployments: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the work pools that deployments ask for."""
-    named = (each.get("work_pool", {}).get("name") for each in deployments)
+    named = map(pool_of, deployments)
     return [name for name in dict.fromkeys(named) if name]
 
 
@@ -101,7 +121,7 @@ def served(
         parameters=values,
         description=deployment.get("description"),
         tags=list(deployment.get("tags") or []),
-        work_pool_name=deployment.get("work_pool", {}).get("name") if pool else None,
+        work_pool_name=pool_of(deployment) if pool else None,
         concurrency_limit=(
             ConcurrencyLimitConfig(**deployment["concurrency_limit"])
             if pool and "concurrency_limit" in deployment

@@ -59,12 +59,29 @@ def test_what_is_no_interval_is_refused(text):
         ("a: [", "is not valid YAML"),
         ("a: 1", "no list `deployments`"),
         ("deployments: [{}]", "needs `name`"),
+        ("deployments: [{name: a, entrypoint: b, work_pool: c}]", "`work_pool` of 'a'"),
+        ("deployments: [{name: a, entrypoint: b, schedules: daily}]", "`schedules` of 'a'"),
+        ("deployments: [{name: a, entrypoint: b, schedules: [{rrule: x}]}]", "`schedules` of 'a'"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, content, said):
     file = tmp_path / "prefect.yaml"
     file.write_text(content)
     with pytest.raises(InputError, match=said):
+        deployments.read(file)
+
+
+def test_what_is_left_empty_counts_as_absent(tmp_path):
+    file = tmp_path / "prefect.yaml"
+    file.write_text("deployments: [{name: a, entrypoint: b, work_pool: , schedules: }]")
+    (found,) = deployments.read(file)
+    assert deployments.work_pools([found]) == []
+
+
+def test_a_file_of_another_encoding_is_refused(tmp_path):
+    file = tmp_path / "prefect.yaml"
+    file.write_bytes("# Zürich".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
         deployments.read(file)
 
 
