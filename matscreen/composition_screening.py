@@ -25,7 +25,7 @@ from matscreen.parallel import meanwhile
 from matscreen.part_files import FOLDER, PartFolder
 from matscreen.partitions import LEADERS, ROWS, SOURCE, PartDone, Plan, part_name, rank_part
 from matscreen.power import Ledger
-from matscreen.ranking_record import RANKING
+from matscreen.ranking_record import PULLED, RANKING
 from matscreen.screen_files import Screening, provenance, screen_info, write_summary
 from matscreen.stages import Progress, quiet
 
@@ -297,10 +297,24 @@ def _finished(
         },
     )
     result = with_devices(result, scored)
+    _remove_results_of_crystals(folder)
     write_csv(merged.head, folder / "candidates.csv")
     write_report(folder / "report.html", result)
     write_summary(folder, screen, result)
     return Screening(result, folder)
+
+
+def _remove_results_of_crystals(folder: Path) -> None:
+    """Remove what an earlier ranking of crystals left, and would be taken for results of this one.
+
+    What matscreen does not write stays.
+    """
+    from matscreen.exports.structures import remove_earlier
+
+    for name in ("failures.csv", PULLED):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "structures").is_dir():
+        remove_earlier(folder / "structures", ".cif", ())
 
 
 def _description(screen: Screen, left_out: Sequence[str]) -> str:

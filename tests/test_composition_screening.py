@@ -299,7 +299,21 @@ def test_a_whole_screen_leaves_its_files(plan, screen, serial, tmp_path, monkeyp
     monkeypatch.setattr(composition_screening, "_plan", lambda *_: (cards, mine))
     monkeypatch.setattr(composition_screening, "HEAD", 15)
     asked = screen.model_copy(update={"sources": (f"compositions:{COUNT}",), "workers": 1})
+    # An earlier ranking of crystals was left in the same folder.
+    (tmp_path / "out" / "structures").mkdir(parents=True)
+    for name in ("failures.csv", "pulled.parquet", "structures/001_BaTiO3_0123abcd.cif"):
+        (tmp_path / "out" / name).touch()
+    (tmp_path / "out" / "structures" / "mine.cif").touch()
     finished = run_screen(asked, Store(tmp_path / "store"), tmp_path / "out")
+    left = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")}
+    assert left == {
+        "candidates.csv",
+        "candidates.parquet",
+        "report.html",
+        "screen.json",
+        "structures",
+        "structures/mine.cif",
+    }
     everything = pd.read_parquet(tmp_path / "out" / "candidates.parquet")
     pd.testing.assert_frame_equal(everything, serial[2])
     best = pd.read_csv(tmp_path / "out" / "candidates.csv")
