@@ -10,6 +10,7 @@ from matscreen.errors import InputError
 from matscreen.facts import COLUMNS, facts_for
 from matscreen.mechanisms.evaluate import STAND_INS
 from matscreen.properties import EVIDENCE, PROPERTIES
+from matscreen.tables import recipe_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,14 +125,17 @@ def with_stand_ins(properties: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_superseded(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop raw values that a corrected value of the same structure and property replaces.
+    """Drop what a newer version of a recipe, or a correction of its values, replaces.
 
-    The method of a corrected value names its correction after the recipe:
-    ``oxygen_vacancy+cation_group/7net-0`` replaces ``oxygen_vacancy/7net-0``.
+    A recipe that is run again may find another site or path: the row of the older version is then
+    still in the store, and would count as one more site. The method of a corrected value names its
+    correction after the recipe: ``oxygen_vacancy+cation_group/7net-0`` replaces
+    ``oxygen_vacancy/7net-0`` of the same structure and property.
 
     Args:
-        rows: Columns structure_id, property, method.
+        rows: Columns structure_id, property, method and, where known, version.
     """
+    rows = _newest(rows)
     method = rows["method"].astype("string").fillna("")
     corrected = method.str.contains(r"^[^/]*\+[^/]*/", regex=True).to_numpy(bool)
     if not corrected.any():
@@ -140,6 +144,21 @@ def without_superseded(rows: pd.DataFrame) -> pd.DataFrame:
     keys = rows["structure_id"].astype(str) + "|" + rows["property"].astype(str) + "|" + raw_method
     replaced = keys.isin(set(keys[corrected])).to_numpy(bool) & ~corrected
     return rows[~replaced]
+
+
+def _newest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep, of each recipe on each structure and property, the newest version."""
+    if "version" not in rows:
+        return rows
+    version = rows["version"].astype("string").fillna("")
+    orders = {text: recipe_order(text) for text in version.unique()}
+    place = {order: number for number, order in enumerate(sorted(set(orders.values())))}
+    if len(place) < 2:
+        return rows
+    age = version.map({text: place[order] for text, order in orders.items()}).astype(int)
+    method = rows["method"].astype("string").fillna("")
+    newest = age.groupby([rows["structure_id"], rows["property"], method]).transform("max")
+    return rows[(age == newest).to_numpy(bool)]
 
 
 def _from_labels(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

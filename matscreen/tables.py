@@ -179,6 +179,15 @@ KEYS: dict[str, tuple[str, ...]] = {
 """Columns that identify a row when a table is upserted."""
 
 
+def recipe_order(version: str) -> tuple[int, ...]:
+    """Return a sort key of the version of a label, `RECIPE+CALCULATOR`: that of its recipe.
+
+    What follows ``~`` in it is the version of a second potential.
+    """
+    recipe = version.partition("+")[0].partition("~")[0]
+    return tuple(int(part) if part.isdigit() else 0 for part in recipe.split("."))
+
+
 def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Build a table of the named schema from dictionaries; absent keys become null.
 

@@ -128,3 +128,27 @@ def test_a_corrected_value_replaces_the_raw_one_even_where_the_lowest_counts():
     )
     best = best_evidence(table).set_index("structure_id")["mean"]
     assert best.to_dict() == {"a": 4.5, "b": 2.0}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_newer_version_of_a_recipe_replaces_sites_that_it_no_longer_finds(order):
+    """Two sites of one version are compared; a site of an older version is out of date."""
+    candidates = pd.DataFrame({"structure_id": ["a"], "formula": ["X2O5"]})
+    sites = [("O1", 0.9, "9+x-1"), ("O2", 1.4, "10+x-1"), ("O3", 1.2, "10+x-1")]
+    labels = pd.DataFrame(
+        [
+            {
+                "structure_id": "a",
+                "property": "oxygen_migration_barrier",
+                "site": site,
+                "value": value,
+                "std": 0.1,
+                "evidence": "mlip",
+                "method": "oxygen_migration/7net-0",
+                "version": version,
+            }
+            for site, value, version in sites[::order]
+        ]
+    )
+    (row,) = gather_properties(candidates, labels=labels, facts=False).to_dict("records")
+    assert row["mean"] == 1.2

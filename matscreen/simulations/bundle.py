@@ -32,10 +32,10 @@ from matscreen.simulations.bundle_reading import (
 from matscreen.simulations.derived import derived_rows
 from matscreen.simulations.element_states import REFERENCE
 from matscreen.simulations.journal import Journal, Record
-from matscreen.simulations.labelling import label_rows, label_version, recipe_order
+from matscreen.simulations.labelling import label_rows, label_version
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal
-from matscreen.tables import KEYS, candidate_row, failure_row, from_rows
+from matscreen.tables import KEYS, candidate_row, failure_row, from_rows, recipe_order
 
 __all__ = ["Export", "export_bundle", "known_records", "read_table", "write_derived"]
 

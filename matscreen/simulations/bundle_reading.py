@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 
 from matscreen.simulations.base import Label
 from matscreen.simulations.journal import Record
-from matscreen.simulations.labelling import recipe_order
 from matscreen.simulations.stability import Entry
 from matscreen.sources.base import SourceItem
 from matscreen.structures import Crystal, CrystalBatch
+from matscreen.tables import recipe_order
 
 REFERENCES_FILE = "references.parquet"
 RELAXED_SOURCE = "relaxation"

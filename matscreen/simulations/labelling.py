@@ -59,12 +59,3 @@ def label_rows(
 def label_version(recipe: str, calculator_version: str) -> str:
     """Return the version column of a label: recipe version, ``+``, calculator version."""
     return f"{recipe}+{calculator_version}"
-
-
-def recipe_order(version: str) -> tuple[int, ...]:
-    """Return a sort key of a version made by `label_version`: that of its recipe.
-
-    What follows ``~`` in it is the version of a second potential.
-    """
-    recipe = version.partition("+")[0].partition("~")[0]
-    return tuple(int(part) if part.isdigit() else 0 for part in recipe.split("."))

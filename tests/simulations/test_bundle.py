@@ -16,8 +16,9 @@ from matscreen.simulations.bundle_reading import (
 )
 from matscreen.simulations.element_states import reference_items
 from matscreen.simulations.journal import Journal, Record
-from matscreen.simulations.labelling import label_rows, recipe_order
+from matscreen.simulations.labelling import label_rows
 from matscreen.sources.base import SourceItem
+from matscreen.tables import recipe_order
 from tests.simulations.conftest import perovskite
 
 HOPS = (

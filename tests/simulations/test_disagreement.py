@@ -12,8 +12,8 @@ from matscreen.simulations.base import Label, Simulated, Simulation, get_simulat
 from matscreen.simulations.calculators import Potential
 from matscreen.simulations.disagreement import Disagreement
 from matscreen.simulations.double_well import DoubleWell, seed
-from matscreen.simulations.labelling import recipe_order
 from matscreen.structures import Crystal
+from matscreen.tables import recipe_order
 from tests.simulations.conftest import perovskite
 
 
