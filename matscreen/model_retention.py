@@ -55,13 +55,14 @@ def remove_unused_models(
         for folder, model_id, used in _models(Path(store.root) / _FOLDER)
         if used < limit and model_id not in named
     ]
+    unused += [folder for folder, used in _remains(Path(store.root) / _FOLDER) if used < limit]
     files = [file for folder in unused for file in folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     if not dry_run:
         for folder in unused:
             try:
                 # The card first: without it nobody takes the rest for a surrogate.
-                (folder / _CARD).unlink()
+                (folder / _CARD).unlink(missing_ok=True)
                 shutil.rmtree(folder)
             except OSError as error:
                 raise StoreError(f"the surrogate {folder} cannot be removed: {error}") from error
@@ -93,3 +94,19 @@ def _models(root: Path) -> Iterator[tuple[Path, str, float]]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # not one of ours, or just being replaced
         yield card.parent, model_id, used
+
+
+def _remains(root: Path) -> Iterator[tuple[Path, float]]:
+    """Yield the folders without any card, and their last change: a clean-up was killed in them.
+
+    One in which a surrogate is being saved has none yet, and has just changed.
+    """
+    for folder in sorted(root.glob("*/*")):
+        if not folder.is_dir() or any(folder.rglob(_CARD)):
+            continue
+        try:
+            # Of the folder, not of its files: removing one of them changes it too.
+            changed = folder.stat().st_mtime
+        except OSError:
+            continue  # it goes just now
+        yield folder, changed

@@ -51,3 +51,21 @@ def test_only_models_out_of_use_go(tmp_path):
     ]
     with pytest.raises(InputError, match="too short"):
         remove_unused_models(store, timedelta(hours=1))
+
+
+def test_what_a_killed_clean_up_left_goes_with_the_next(tmp_path):
+    store = Store(tmp_path / "store")
+    halved, being_saved = (
+        keep_model(store, name, days=days) for name, days in (("halved", 90), ("being saved", 0))
+    )
+    nested = keep_model(store, "family/member", days=90)
+    for folder, days in ((halved, 90), (being_saved, 0)):
+        (folder / "card.json").unlink()
+        os.utime(folder, (time.time() - days * 86400,) * 2)
+    predict(store, "family/member")
+    os.utime(nested.parent, (time.time() - 90 * 86400,) * 2)
+    done = remove_unused_models(store, dry_run=False)
+    assert (done.files, done.done) == (1, True)
+    assert not halved.exists()
+    assert being_saved.is_dir()
+    assert (nested / "card.json").is_file()
