@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from matscreen.data import data_path
+from matscreen.descriptors.composition import parse_formula
 from matscreen.errors import InputError
 from matscreen.mechanisms import MECHANISMS, Device
 from matscreen.mechanisms.polarization_reversal import REFERENCE_TIME
@@ -298,7 +299,8 @@ def _text(row: pd.Series, name: str) -> str:
 
 def _is_formula(formula: object) -> bool:
     try:
-        return bool(_spelling(str(formula)))
+        # Composition takes more than oxides have, such as T for tritium.
+        return bool(parse_formula(str(formula)) and _spelling(str(formula)))
     except ValueError:
         return False
 

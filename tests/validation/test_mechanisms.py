@@ -133,11 +133,13 @@ def test_commands(tmp_path):
         "formula,mechanism,energy_J,time_s,area_m2,thickness_m\n"
         "BaTiO3,ferroelectric,2e-14,1e-8,2.5e-15,1e-8\n"
         "what?,ferroelectric,2e-14,1e-8,2.5e-15,1e-8\n"
+        "BaTO3,ferroelectric,2e-14,1e-8,2.5e-15,1e-8\n"
     )
     output = tmp_path / "calibration.json"
     result = runner.invoke(app, ["calibrate", str(mine), "-o", str(output)])
     assert result.exit_code == 0, result.output
-    assert "the formula cannot be read" in result.output
+    for row in ("row 3 (what?)", "row 4 (BaTO3)"):
+        assert f"{row}: the formula cannot be read" in result.output
     shift = json.loads(output.read_text())["mechanisms"]["ferroelectric"]
     assert shift["n_devices"] == 1
     assert shift["shared"] < 0.3
