@@ -39,7 +39,7 @@ def explain_candidate(
     from matscreen.calibration import calibrated_mechanisms
     from matscreen.explain import explain
     from matscreen.fabrication_limits import fabrication_limits
-    from matscreen.gathering import candidates_and_values
+    from matscreen.gathering import candidates_and_values, nothing_to_rank
     from matscreen.mechanisms.bounded import Bounded
     from matscreen.mechanisms.device import Device
     from matscreen.ranking import rank
@@ -51,6 +51,8 @@ def explain_candidate(
         read = stages.select(store, f"files:{candidate}", progress=progress)
         pulled.append(read)
         chosen = read.ids
+        if not chosen:
+            raise nothing_to_rank(store, [read])
         if len(chosen) != 1:
             raise InputError(
                 f"{candidate} holds {len(chosen)} structures that can be ranked, explain takes one"
