@@ -92,6 +92,7 @@ class KeyedTable:
         compared: Columns in which a row must differ to be written again.
         alone: Nobody else pulls, so that a row of unknown key can be appended.
         shared: Others may write the same rows all the same, without a pull.
+        appender: What adds rows.
     """
 
     store: Store
