@@ -1,10 +1,16 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matscreen.data import data_path
 from matscreen.mechanisms import Device, FerroelectricGeometry, get_mechanism, switching_energy
+from matscreen.mechanisms.base import MEV_PER_A3
 from matscreen.mechanisms.polarization_reversal import (
+    CALIBRATION_THICKNESS,
+    LOG10_COERCIVE_FACTOR,
+    THICKNESS_EXPONENT,
     field_at_thickness,
     intrinsic_coercive_field,
     mean_field_scaling,
@@ -27,8 +33,6 @@ def test_intrinsic_coercive_field_of_the_worked_example():
 
 
 def test_well_of_20_mev_per_barium_titanate_unit_in_si():
-    from matscreen.mechanisms.base import MEV_PER_A3
-
     depth = 20.0 / 64.5 * MEV_PER_A3
     assert depth == pytest.approx(4.967990e7, rel=1e-6)
 
@@ -284,3 +288,23 @@ def test_the_barrier_stands_in_for_an_unknown_well():
         "ferroelectric", with_barrier | {"polar_barrier": BARIUM_TITANATE["well_depth"]}
     )
     assert energy.nominal_J == switching_energy("ferroelectric", BARIUM_TITANATE).nominal_J
+
+
+def test_the_factor_of_the_coercive_field_is_that_of_the_films():
+    films = pd.read_csv(data_path("reference", "ferroelectric_films.csv"))
+    depth = films["well_depth_meV_per_A3"] * MEV_PER_A3
+    intrinsic = intrinsic_coercive_field(depth, films["well_polarization_uC_cm2"] * 1e-2)
+    thinner = (films["thickness_m"] / CALIBRATION_THICKNESS) ** THICKNESS_EXPONENT
+    coercive = np.log10(films["coercive_field_V_per_m"] * thinner)
+
+    def left_out(values):
+        others = (values.sum() - values) / (len(values) - 1)
+        return float(np.sqrt(((values - others) ** 2).mean()))
+
+    factor = coercive - np.log10(intrinsic)
+    assert len(films) == 15
+    assert factor.mean() == pytest.approx(LOG10_COERCIVE_FACTOR, abs=0.02)
+    assert factor.mean() == pytest.approx(-1.64, abs=5e-3)
+    assert factor.std() == pytest.approx(0.50, abs=5e-3)
+    assert left_out(factor) == pytest.approx(0.51, abs=5e-3)
+    assert left_out(coercive) == pytest.approx(0.68, abs=5e-3)
