@@ -21,8 +21,8 @@ LOG10_COERCIVE_FACTOR: Final = -1.65
 """log10 of (quasi-static coercive field of a film) / (intrinsic field of its well).
 
 Mean over films of perovskites, Aurivillius phases, hafnia and wurtzites, to 0.02. The 15 films of
-`data/reference/ferroelectric_films.csv` give -1.64 with a scatter of 0.50 dex; leaving one out, 0.51
-dex against 0.68 for a constant coercive field.
+`data/reference/ferroelectric_films.csv` give -1.64 with a scatter of 0.50 dex; leaving one out
+gives 0.51 dex against 0.68 for a constant coercive field.
 """
 CALIBRATION_THICKNESS: Final = 70e-9
 """Geometric mean thickness of those films, m."""
