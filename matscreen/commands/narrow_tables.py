@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 from rich.measure import Measurement
+from rich.styled import Styled
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -54,7 +55,10 @@ def fitted(made: RenderableType, console: Console) -> RenderableType:
     shown: list[RenderableType] = []
     for number, held in enumerate(blocks):
         shown += [Text("")] if shown else []
-        shown.append(_block(made, held, first=number == 0, last=number == len(blocks) - 1))
+        shown.append(_block(made, held, first=number == 0))
+    if made.caption:
+        # Not below the last block, whose few columns would make a ladder of it.
+        shown.append(Styled(made.caption, made.caption_style or "table.caption"))
     return Group(*shown)
 
 
@@ -68,9 +72,9 @@ def _sizes(column: Column, console: Console) -> tuple[int, int]:
     return least, widest
 
 
-def _block(table: Table, columns: list[Column], *, first: bool, last: bool) -> Table:
+def _block(table: Table, columns: list[Column], *, first: bool) -> Table:
     block = copy(table)
     block.columns = [replace(column, _index=place) for place, column in enumerate(columns)]
     block.title = table.title if first else ""
-    block.caption = table.caption if last else None
+    block.caption = None
     return block

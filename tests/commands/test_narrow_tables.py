@@ -45,6 +45,12 @@ def test_no_number_is_cut_and_no_line_too_long(width):
     assert text.count("What it takes") == text.count("as measured") == 1
 
 
+def test_a_caption_has_the_width_of_the_terminal():
+    made = table()
+    made.caption = "null: the same formula, the same device, no material; left out: after the mean"
+    assert made.caption in lines(made, 100)
+
+
 def test_a_table_that_fits_stays_as_it_is():
     made = table()
     console = Console(file=io.StringIO(), width=200)
