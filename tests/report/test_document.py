@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from matscreen.report import render_report, write_report
+from matscreen.report.dossier import carded
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "circle", "path"}
 
@@ -229,6 +230,16 @@ def test_nothing_feasible_changes_the_verdict(hopeless, text):
     assert "nothing is feasible at the asked specification" in page.words
     assert "leads at" not in page.words
     assert "leads at" in Page(text).words
+
+
+def test_a_closed_card_says_that_its_candidate_cannot_work(hopeless, result):
+    def marked(shown):
+        cards = re.findall(r'<details class="card".*?</summary>', render_report(shown), re.DOTALL)
+        return [">not feasible<" in each for each in cards]
+
+    assert marked(hopeless)
+    assert all(marked(hopeless))
+    assert marked(result) == [not card.feasible for card in carded(result)]
 
 
 def test_an_empty_screen_still_makes_a_report(result):
