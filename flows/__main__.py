@@ -1,15 +1,16 @@
-"""`python -m flows run | serve | deploy | status`: screens now, and on schedules."""
+"""`python -m flows run | serve | deploy | defer | status`: screens now, and on schedules."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flows import LEVEL_IS_CHOSEN
-from matscreen.commands import completion
+from matscreen.commands import completion, power
 from matscreen.commands.application import (
     Application,
     DebugOption,
@@ -27,6 +28,7 @@ _HELP = f"""Run matscreen's Prefect flows: now, or on schedules for months.
 [bold]run[/bold] needs nothing and leaves nothing running. [bold]serve[/bold] is one process
 that runs schedules: it starts or finds the server, ends dead runs, retries crashed ones.
 [bold]deploy[/bold] hands the same schedules to a server and workers of your own.
+[bold]defer[/bold] puts work that may wait into the clean or cheap hours of the next days.
 
 A run computes only what is new: where candidates, labels, screen and code are those of the
 last ranking, it ends in seconds and says so. Set MATSCREEN_WEBHOOK to a URL to hear of failed
@@ -204,6 +206,63 @@ def deploy(file: FileOption = None) -> None:
     from matscreen.commands.output import note
 
     deploying.deploy(file, say=note)
+
+
+@app.verb()
+def defer(
+    deployment: Annotated[
+        str, typer.Argument(help="What may wait: simulate, train, describe.", metavar="DEPLOYMENT")
+    ],
+    work: power.WorkOption,
+    deadline: power.DeadlineOption,
+    trace: power.TraceOption = "uk",
+    watts: power.PowerOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="Parameter of the runs.", metavar="NAME=VALUE"),
+    ] = None,
+    unit: power.UnitOption = None,
+    zone: power.ZoneOption = None,
+) -> None:
+    """Schedule the runs of a deployment in the cleanest or cheapest hours before a deadline.
+
+    The server starts them, so `serve` or a worker must be running then; one that comes late starts
+    at once. Simulations are spread over several windows and go on from the store; anything else is
+    one run.
+
+    Examples:
+      python -m flows defer simulate --work 6h --deadline 2d
+      python -m flows defer train --work 1h --deadline 1d --trace entsoe:FR
+      python -m flows defer simulate --work 4h --deadline 1d --param name=neuron
+    """
+    from datetime import UTC, datetime
+
+    from flows import deferring
+    from matscreen.commands.output import next_steps, show
+    from matscreen.commands.spans import moment
+    from matscreen.power.planner import plan
+
+    now = datetime.now(UTC)
+    # What cannot rest is one run as long as the work.
+    lost, shortest = ("2min", "30min") if deferring.divisible(deployment) else ("0s", work)
+    asked = power.deferrable_job(work, moment(deadline, now), watts, lost, shortest, "0s")
+    job = replace(asked, name=deployment)
+    known = power.named_trace(trace, unit, zone).read(now, job.deadline)
+    made = plan(replace(job, deadline=min(job.deadline, known.end)), known, now=now)
+    runs = deferring.defer(deployment, made, deferring.read_parameters(parameter or ()))
+    show(
+        lambda: {
+            "trace": made.trace.label,
+            "saving": made.saving,
+            "runs": [
+                {"name": run.name, "parameters": dict(run.parameters)}
+                | {"start": run.window.start, "end": run.window.end}
+                for run in runs
+            ],
+        },
+        lambda: deferring.runs_table(runs),
+    )
+    next_steps(("python -m flows status", "see what ran and what comes"))
 
 
 @app.verb()

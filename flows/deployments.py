@@ -12,9 +12,11 @@ import flows  # sets Prefect up, so it comes before prefect
 from matscreen.errors import InputError
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
     from prefect.deployments.runner import RunnerDeployment
 
-__all__ = ["FILE", "flows", "interval", "pool_of", "read", "served", "work_pools"]
+__all__ = ["FILE", "flows", "interval", "on_server", "pool_of", "read", "served", "work_pools"]
 
 FILE: Final = Path(__file__).with_name("prefect.yaml")
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -128,3 +130,14 @@ def served(
             else None
         ),
     )
+
+
+def on_server(client: SyncPrefectClient) -> list[tuple[str, DeploymentResponse]]:
+    """Return the deployments of matscreen that a server has, with their names as `flow/name`."""
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+    from prefect.client.schemas.sorting import DeploymentSort
+
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=["matscreen"]))
+    found = client.read_deployments(deployment_filter=ours, limit=200, sort=DeploymentSort.NAME_ASC)
+    names = {each: client.read_flow(each).name for each in {one.flow_id for one in found}}
+    return [(f"{names[each.flow_id]}/{each.name}", each) for each in found]

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import flows  # sets Prefect up, so it comes before prefect
+from flows.deployments import on_server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -66,25 +67,16 @@ class DeploymentStatus:
 
 def statuses(client: SyncPrefectClient) -> list[DeploymentStatus]:
     """Ask a server how the deployments of matscreen stand."""
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterTags,
-    )
-    from prefect.client.schemas.sorting import DeploymentSort
-
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=["matscreen"]))
-    found = client.read_deployments(deployment_filter=ours, limit=200, sort=DeploymentSort.NAME_ASC)
-    names = {each: client.read_flow(each).name for each in {one.flow_id for one in found}}
     return [
         DeploymentStatus(
-            name=f"{names[each.flow_id]}/{each.name}",
+            name=name,
             ran=tuple(_ran(run) for run in _runs(client, each.id, upcoming=False)),
             next_run=next(
                 (r.expected_start_time for r in _runs(client, each.id, upcoming=True)), None
             ),
             paused=bool(each.paused),
         )
-        for each in sorted(found, key=lambda each: each.name)
+        for name, each in on_server(client)
     ]
 
 

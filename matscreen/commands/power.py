@@ -93,8 +93,8 @@ def plan(
     from matscreen.power.sharing import plan_jobs
 
     now = moment(begin, datetime.now(UTC)) if begin else datetime.now(UTC)
-    job = _job(work, moment(deadline, now), power, checkpoint, min_run, reserve)
-    source = _source(trace, unit, zone)
+    job = deferrable_job(work, moment(deadline, now), power, checkpoint, min_run, reserve)
+    source = named_trace(trace, unit, zone)
     known = source.read(now, job.deadline)
     if known.end < job.deadline - known.step:
         warn(
@@ -180,10 +180,10 @@ def replay(
     from matscreen.commands.replaying import replay_all
     from matscreen.power.trace_names import whole_year
 
-    year = whole_year(_source(trace, unit, zone))
+    year = whole_year(named_trace(trace, unit, zone))
     done = replay_all(
         year,
-        None if also is None else whole_year(_source(also, None, None)),
+        None if also is None else whole_year(named_trace(also, None, None)),
         work=span(work),
         deadline=span(deadline),
         power_W=power,
@@ -231,8 +231,10 @@ def run(
     """
     from matscreen.power.execution import run_in_windows
 
-    job = _job(work, moment(deadline, datetime.now(UTC)), power, checkpoint, min_run, reserve)
-    source = _source(trace, unit, zone)
+    job = deferrable_job(
+        work, moment(deadline, datetime.now(UTC)), power, checkpoint, min_run, reserve
+    )
+    source = named_trace(trace, unit, zone)
     done = run_in_windows(command, job, source.read, say=lambda text: note(f"power: {text}"))
     if done.late:
         warn(f"power: done after its deadline {job.deadline}")
@@ -260,7 +262,7 @@ def save_trace(
     from matscreen.power.trace_files import write_csv
     from matscreen.power.trace_names import whole_year
 
-    source = _source(trace, None, None)
+    source = named_trace(trace, None, None)
     if begin is None:
         found = whole_year(source)
     else:
@@ -283,9 +285,10 @@ def save_trace(
     )
 
 
-def _job(
+def deferrable_job(
     work: str, deadline: datetime, power: float | None, checkpoint: str, min_run: str, reserve: str
 ) -> Job:
+    """Return the work that the options of `plan` and `run` describe."""
     from matscreen.power.jobs import Job as Deferrable
     from matscreen.power.meters import power_model
 
@@ -301,7 +304,8 @@ def _job(
     )
 
 
-def _source(name: str, unit: str | None, zone: str | None) -> TraceSource:
+def named_trace(name: str, unit: str | None, zone: str | None) -> TraceSource:
+    """Return the trace that the options of `plan` and `run` name."""
     from matscreen.power.trace_names import trace_source
 
     return trace_source(name, unit=unit, zone=zone)

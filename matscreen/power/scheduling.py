@@ -11,12 +11,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from matscreen.power.jobs import Plan
-
-WORK_QUEUE: Final = "deferrable"
-"""Queue of deferrable work: urgent runs never wait behind it, nor it behind them."""
+from matscreen.power.jobs import Plan, Window
 
 
 @dataclass(frozen=True)
@@ -25,16 +22,14 @@ class ScheduledRun:
 
     Attributes:
         name: Name of the run.
-        scheduled_time: When it is to begin.
-        stop_at: When it is to rest; the last window has no such time, it ends with the work.
+        window: When it is to begin, and when its work should be done.
         idempotency_key: The same plan of the same job gives the same key, so that it runs once
             however often it is submitted.
         parameters: What the run is called with.
     """
 
     name: str
-    scheduled_time: datetime
-    stop_at: datetime | None
+    window: Window
     idempotency_key: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -43,32 +38,30 @@ def scheduled_runs(
     plan: Plan,
     parameters: Mapping[str, Any] | None = None,
     *,
-    stop_parameter: str | None = None,
+    length_parameter: str | None = None,
 ) -> tuple[ScheduledRun, ...]:
     """Turn the windows of a plan into runs.
 
-    Each run works until its window ends and the next goes on from the store, which keeps every
-    finished piece. The last one has no end: whatever is left must be done.
+    Each run works for the length of its window and the next goes on from the store, which keeps
+    every finished piece.
 
     Args:
         plan: The plan.
         parameters: Parameters of every run.
-        stop_parameter: Name of a parameter that is given the end of the window (ISO 8601, UTC; None
-            in the last run).
+        length_parameter: Name of a parameter that is given the length of the window, as `90min`;
+            whole minutes, at least one.
     """
     given = dict(parameters or {})
     windows = plan.windows
     runs = []
-    for number, window in enumerate(windows):
-        stop = window.end if number < len(windows) - 1 else None
+    for number, window in enumerate(windows, start=1):
         values = dict(given)
-        if stop_parameter is not None:
-            values[stop_parameter] = None if stop is None else stop.astimezone(UTC).isoformat()
+        if length_parameter is not None:
+            values[length_parameter] = f"{max(1, int(window.seconds // 60))}min"
         runs.append(
             ScheduledRun(
-                name=f"{plan.job.name} {number + 1} of {len(windows)}",
-                scheduled_time=window.start.astimezone(UTC),
-                stop_at=stop,
+                name=f"{plan.job.name} {number} of {len(windows)}",
+                window=window,
                 idempotency_key=_key(plan.job.name, plan.job.deadline, window.start, given),
                 parameters=values,
             )
@@ -77,11 +70,7 @@ def scheduled_runs(
 
 
 def submit_runs(
-    runs: Sequence[ScheduledRun],
-    deployment: str,
-    submit: Callable[..., Any],
-    *,
-    work_queue: str | None = WORK_QUEUE,
+    runs: Sequence[ScheduledRun], deployment: str, submit: Callable[..., Any]
 ) -> list[Any]:
     """Submit the runs of a plan and return at once.
 
@@ -89,7 +78,6 @@ def submit_runs(
         runs: What `scheduled_runs` returned.
         deployment: Name of the deployment, `flow/deployment`.
         submit: `prefect.deployments.run_deployment`, or what takes the same keywords.
-        work_queue: Queue of the runs; None for that of the deployment.
 
     Returns:
         What `submit` returned for each run.
@@ -98,11 +86,10 @@ def submit_runs(
         submit(
             name=deployment,
             parameters=dict(run.parameters),
-            scheduled_time=run.scheduled_time,
+            scheduled_time=run.window.start.astimezone(UTC),
             flow_run_name=run.name,
             timeout=0,  # do not wait for it
             idempotency_key=run.idempotency_key,
-            work_queue_name=work_queue,
             tags=["deferrable"],
             as_subflow=False,
         )

@@ -17,7 +17,7 @@ from matscreen.errors import InputError, SourceError
 from matscreen.power.execution import Clock, run_in_windows
 from matscreen.power.jobs import Job
 from matscreen.power.planner import plan
-from matscreen.power.scheduling import WORK_QUEUE, scheduled_runs, submit_runs
+from matscreen.power.scheduling import scheduled_runs, submit_runs
 from matscreen.power.sharing import plan_jobs
 from matscreen.power.traces import Trace
 
@@ -194,13 +194,16 @@ sys.exit(run_in_windows([sys.executable, "-c", {inner!r}], job, look).code != -1
 
 def test_windows_become_runs_once_each():
     made = plan(job(3, 8, name="campaign"), trace([9, 1, 1, 9, 9, 1, 9, 9]))
-    runs = scheduled_runs(made, {"store": "s3://x"}, stop_parameter="until")
-    assert [run.scheduled_time for run in runs] == [START + HOUR, START + 5 * HOUR]
-    assert runs[0].parameters == {"store": "s3://x", "until": "2026-03-01T03:00:00+00:00"}
-    assert runs[1].parameters["until"] is None
-    again = scheduled_runs(made, {"store": "s3://x"}, stop_parameter="until")
+    runs = scheduled_runs(made, {"store": "s3://x"}, length_parameter="budget")
+    assert [run.window.start for run in runs] == [START + HOUR, START + 5 * HOUR]
+    assert [dict(run.parameters) for run in runs] == [
+        {"store": "s3://x", "budget": "120min"},
+        {"store": "s3://x", "budget": "60min"},
+    ]
+    again = scheduled_runs(made, {"store": "s3://x"}, length_parameter="budget")
     assert [run.idempotency_key for run in runs] == [run.idempotency_key for run in again]
     other = scheduled_runs(made, {"store": "s3://y"})
+    assert [dict(run.parameters) for run in other] == [{"store": "s3://y"}] * 2
     keys = {run.idempotency_key for run in (*runs, *other)}
     assert len(keys) == 4
 
@@ -218,7 +221,7 @@ def test_runs_are_submitted_with_keywords_that_prefect_has():
 
     made = plan(job(2, 6), trace([9, 1, 9, 1, 9, 9]))
     assert submit_runs(scheduled_runs(made), "simulate/nightly", submit) == [1, 2]
-    assert {one["work_queue_name"] for one in seen} == {WORK_QUEUE}
+    assert [one["scheduled_time"] for one in seen] == [START + HOUR, START + 3 * HOUR]
     assert all(one["timeout"] == 0 for one in seen)
     assert seen[0]["idempotency_key"] != seen[1]["idempotency_key"]
 
