@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from matscreen import tables
 from matscreen.errors import ModelError, StoreError
 from matscreen.made_of import code_hash
+from matscreen.sources.dataset_files import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -346,7 +346,11 @@ def feature_names(features: pd.DataFrame) -> list[str]:
 
 def _model_folder(store: Store) -> Path:
     if "://" in store.root:
-        # skops reads and writes files; a bucket's models are kept in this machine's scratch.
-        name = hashlib.sha256(store.root.encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / "matscreen-models" / name
+        import pooch  # type: ignore[import-untyped]
+
+        # skops reads and writes files. Not in the scratch of all users, where another could leave a
+        # model under this name.
+        given = os.environ.get(CACHE_VARIABLE)
+        cache = Path(given).expanduser() if given else Path(pooch.os_cache("matscreen"))
+        return cache / "models" / hashlib.sha256(store.root.encode()).hexdigest()[:16]
     return Path(store.root) / "models"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from matscreen import tables
 from matscreen.errors import InputError
 from matscreen.model_retention import remove_unused_models
 from matscreen.store import Store
+from matscreen.training import card_folder
 
 
 def keep_model(store, name, *, days):
@@ -69,3 +71,14 @@ def test_what_a_killed_clean_up_left_goes_with_the_next(tmp_path):
     assert not halved.exists()
     assert being_saved.is_dir()
     assert (nested / "card.json").is_file()
+
+
+def test_models_of_a_bucket_lie_in_the_cache_of_the_user(tmp_path, monkeypatch):
+    card = {"property": "band_gap", "data_hash": "0" * 64}
+    monkeypatch.setenv("MATSCREEN_CACHE", str(tmp_path))
+    place = card_folder(Store("s3://bucket/store"), card)
+    assert place.parent.parent.parent == tmp_path / "models"
+    assert place != card_folder(Store("s3://bucket/other"), card)
+    monkeypatch.delenv("MATSCREEN_CACHE")
+    # Others may write into the scratch of the machine.
+    assert not card_folder(Store("s3://bucket/store"), card).is_relative_to(tempfile.gettempdir())
