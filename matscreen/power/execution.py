@@ -9,6 +9,7 @@ stopped process is left behind.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -157,6 +158,9 @@ class _Schedule:
             # From here on there is nothing left to choose, and no forecast can change that.
             self._must = True
             self._say("runs without rest from now on")
+            late_s = left_s - (self.job.deadline - now).total_seconds()
+            if late_s > 0.0:
+                self._say(f"the deadline cannot be held: done up to {_minutes(late_s)} after it")
             return True
         return any(window.start <= now < window.end for window in self._plan.windows)
 
@@ -187,6 +191,11 @@ class _Schedule:
             f"{100 * self._plan.saving:.0f} % less {self._plan.trace.amount_unit} than at once "
             f"({self._plan.trace.label})"
         )
+
+
+def _minutes(seconds: float) -> str:
+    hours, minutes = divmod(math.ceil(seconds / 60.0), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _signal(child: subprocess.Popen[bytes], number: int) -> None:

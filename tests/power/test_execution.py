@@ -106,6 +106,19 @@ def test_a_forecast_that_nobody_can_read_ends_no_command(tmp_path):
     assert said[0] == "no new plan: TypeError: tz-naive"
 
 
+def test_a_deadline_that_cannot_be_held_is_said_at_the_start(tmp_path):
+    said = []
+    run_in_windows(
+        ticking(tmp_path / "t", 3),
+        Job(work_s=3 * 3600, deadline=START + HOUR, power_W=100.0),
+        lambda _now, _end: trace([9, 1, 9, 9]),
+        clock=Fast(),
+        say=said.append,
+    )
+    early = said[: said.index("started " + sys.executable)]
+    assert early[-1].startswith("the deadline cannot be held: done up to 2 h")
+
+
 def test_a_command_that_takes_longer_than_said_is_not_halted_again(tmp_path):
     values = [1, 9, 1, 9, 9, 9, 9, 9]
     short = Job(work_s=0.2 * 3600, deadline=START + 8 * HOUR, power_W=100.0)
