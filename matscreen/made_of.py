@@ -96,7 +96,7 @@ class MadeOf:
         if self.sources != other.sources:
             words.append("the sources bring other candidates")
         words.extend(
-            f"the table `{name}` has changed"
+            f"the table {name} has changed"
             for name in DECISIVE
             if self.store[name].content != other.store[name].content
         )

@@ -228,7 +228,7 @@ def make_devices() -> pd.DataFrame:
 
 CHANGES = {
     "since": "2026-11-20T08:00:00+00:00",
-    "causes": ("the table `labels` has changed",),
+    "causes": ("the table labels has changed",),
     "summary": "1 entered, 1 left",
     "entered": (
         {

@@ -208,7 +208,7 @@ def test_a_result_without_dossiers_has_cards_of_its_columns(result):
 def test_says_what_changed_since_the_last_screen(page):
     assert "Last screen: 2026-11-20 08:00:00+00:00" in page.words
     assert "1 entered, 1 left" in page.words
-    assert "the table `labels` has changed" in page.words
+    assert "the table labels has changed" in page.words
     assert "enters at 3" in page.words
     assert "leaves place 9" in page.words
 
