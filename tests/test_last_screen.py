@@ -98,4 +98,4 @@ def test_says_who_entered_who_moved_and_what_differs(tmp_path, screen):
     assert [item["formula"] for item in found["left"]] == ["KNbO3"]
     assert [(item["before"], item["after"]) for item in found["moved"]] == [(1, 2)]
     assert "the screen asks something else" in found["causes"]
-    assert "the table `labels` has changed" in found["causes"]
+    assert "the table labels has changed" in found["causes"]
