@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from matscreen import table_files
 from matscreen.errors import StoreError
-from matscreen.store_faults import advice_for, brief
+from matscreen.store_faults import cannot_write
 from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
@@ -51,11 +51,7 @@ def rewrite(store: Store, name: str, change: Callable[[pa.Table], pa.Table]) -> 
             except CommitFailedError:
                 pass
             except (DeltaError, OSError) as error:
-                reason = brief(error)
-                message = (
-                    f"cannot rewrite table {name!r} in {store.root}: {reason}{advice_for(reason)}"
-                )
-                raise StoreError(message) from error
+                raise cannot_write(name, store.root, error) from error
             else:
                 return
         time.sleep(random.uniform(0.02, 0.1))

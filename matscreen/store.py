@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from matscreen import table_files, tables
 from matscreen.errors import StoreError
-from matscreen.store_faults import advice_for, advice_to_read, brief
+from matscreen.store_faults import advice_to_read, brief, cannot_write
 from matscreen.write_lock import turn_to_write
 
 if TYPE_CHECKING:
@@ -322,11 +322,7 @@ class Store:
                     raise StoreError(message) from error
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 4))
             except (DeltaError, OSError) as error:
-                reason = brief(error)
-                message = (
-                    f"cannot write table {name!r} in {self.root}: {reason}{advice_for(reason)}"
-                )
-                raise StoreError(message) from error
+                raise cannot_write(name, self.root, error) from error
             else:
                 return
 

@@ -6,6 +6,8 @@ import errno
 import re
 from typing import Final
 
+from matscreen.errors import StoreError
+
 _NOT_HERE: Final = "give a store that may be written (--store)"
 _ADVICE: Final = {
     errno.ENOSPC: "free some space (`matscreen store vacuum` says how much the store can give)",
@@ -29,6 +31,12 @@ def advice_for(reason: str) -> str:
     number = re.search(r"\(os error (\d+)\)", reason)
     advice = _ADVICE.get(int(number[1])) if number else None
     return f"; {advice}. What was written before is whole" if advice else ""
+
+
+def cannot_write(name: str, root: str, error: Exception) -> StoreError:
+    """Return the error of a table that cannot be written, with what to do about it."""
+    reason = brief(error)
+    return StoreError(f"cannot write table {name!r} in {root}: {reason}{advice_for(reason)}")
 
 
 def advice_to_read(error: Exception) -> str:
