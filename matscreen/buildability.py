@@ -24,7 +24,7 @@ def assess_candidates(candidates: pd.DataFrame, values: pd.DataFrame) -> pd.Data
         values: Tidy property table; melting points that it lacks are guessed.
     """
     from matscreen.fabrication import assess
-    from matscreen.priors import fill_missing
+    from matscreen.filling import fill_missing
 
     known = values[values["property"] == "melting_temperature"]
     melting = fill_missing(candidates, known, ("melting_temperature",))

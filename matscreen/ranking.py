@@ -14,11 +14,11 @@ import numpy as np
 
 from matscreen.errors import InputError
 from matscreen.evidence import best_evidence, with_stand_ins
+from matscreen.filling import fill_missing
 from matscreen.mechanisms import Device, Mechanism, SwitchingEnergy, get_mechanism
 from matscreen.mechanisms.base import FACTS, PARAMETERS, get_entry
 from matscreen.mechanisms.bounded import Bounded
 from matscreen.monte_carlo import SPLITS, Draws, Inputs, Leaders, simulate
-from matscreen.priors import fill_missing
 from matscreen.properties import EVIDENCE, PROPERTIES
 from matscreen.property_columns import PropertyColumns
 from matscreen.standings import pareto_front, ranks

@@ -4,9 +4,10 @@ import pytest
 
 from matscreen.errors import InputError
 from matscreen.facts import load_facts
+from matscreen.filling import fill_missing
 from matscreen.mechanisms import MECHANISMS, get_mechanism
 from matscreen.mechanisms.base import FACTS, get_entry
-from matscreen.priors import PRIORS, fill_missing, oxide_melting_points, prior
+from matscreen.priors import PRIORS, oxide_melting_points, prior
 
 FORMULAS = ["BaTiO3", "SrTiO3", "HfO2", "LaMnO3", "PbO", "MgAl2O4", "CsPaO3", "O2"]
 
